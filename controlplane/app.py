@@ -1,0 +1,120 @@
+"""Builds everything, starts it in one TaskGroup, and stops it in order. Takes no decisions."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from controlplane import telemetry
+from controlplane.admin.pages import Pages
+from controlplane.admin.servers import serve
+from controlplane.convergence import Options
+from controlplane.keeping import Keeping, NotKeeping, kept_objects
+from controlplane.loop import Loop
+from controlplane.publication import Publication
+from controlplane.settings import Settings, host_and_port
+from controlplane.sources.files import NAME as FILES
+from controlplane.sources.files import FileSource
+from controlplane.sources.lastgood import LastGood
+from controlplane.sources.store import Store
+from controlplane.tasks import SystemClock, spawn
+from controlplane.xds.hub import Hub
+from controlplane.xds.resources import Shelf
+from controlplane.xds.rollout import Timing
+from controlplane.xds.server import AdsServer, Limits
+from translators import Memo
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The ports that were bound."""
+
+    ads: int
+    http: int
+    metrics: int
+
+
+async def run(
+    settings: Settings, *, started: Callable[[Listening], Awaitable[None]] | None = None
+) -> None:
+    """Serve until the task is cancelled, or SIGTERM or SIGINT arrives.
+
+    Raises OSError when an address cannot be bound or a directory cannot be used.
+    """
+    if not settings.config_dir.is_dir():
+        raise NotADirectoryError(f"{settings.config_dir} is no directory")
+    clock, metrics, log = SystemClock(), telemetry.Telemetry(), telemetry.log("app")
+    journal = _journal(settings)
+    kept = kept_objects(journal, settings.weights) if journal is not None else {}
+    keeping = Keeping(journal) if journal is not None else NotKeeping()
+    hub, memo, wake = Hub(), Memo(), asyncio.Event()
+    publication = Publication(hub, memo=memo, shelf=Shelf())
+    hub.attend(publication)
+    store = Store([FILES], weights=settings.weights, on_change=wake.set)
+    loop = Loop(
+        store,
+        publication,
+        options=Options(
+            missing_destination=settings.missing_destination,
+            domain=settings.domain,
+            root_namespace=settings.root_namespace,
+            ready_wait=settings.ready_wait,
+        ),
+        clock=clock,
+        metrics=metrics,
+        memo=memo,
+        kept=kept,
+        keeper=keeping,
+        wake=wake,
+    )
+    source = FileSource(str(settings.config_dir), emit=store.apply, clock=clock)
+    ads = AdsServer(
+        hub,
+        clock=clock,
+        timing=Timing(stage_wait=settings.stage_wait, drain=settings.drain),
+        limits=Limits(),
+        metrics=metrics,
+        ready=lambda: loop.ready,
+    )
+    pages = Pages(loop, hub, metrics)
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            running.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            spawn(group, "files", source.run()),
+            spawn(group, "loop", loop.run()),
+            spawn(group, "keeping", keeping.run()),
+        ]
+        http = await serve(pages.http(), settings.http_address)
+        scrape = await serve(pages.metrics(), settings.metrics_address)
+        listening = Listening(await ads.start(settings.ads_address), http.port, scrape.port)
+        log.info(
+            "listening",
+            ads=listening.ads,
+            http=listening.http,
+            metrics=listening.metrics,
+            ads_host=host_and_port(settings.ads_address)[0],
+            config=str(settings.config_dir),
+        )
+        if started is not None:
+            await started(listening)
+        try:
+            await stop.wait()
+        finally:
+            await ads.stop()
+            await http.stop()
+            await scrape.stop()
+            for task in tasks:
+                task.cancel()
+    log.info("stopped")
+
+
+def _journal(settings: Settings) -> LastGood | None:
+    if settings.state_dir is None:
+        return None
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LastGood(str(settings.state_dir))

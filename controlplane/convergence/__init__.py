@@ -1,0 +1,50 @@
+"""What the objects mean together; pure: converge(objects, before) -> World, then views of it.
+
+converge      one pass: which stage follows which
+draft, table  the World under construction: reads through to the one before
+world, records  what a pass yields
+workloads     Pods and WorkloadEntries, by address
+services      services as written             endpoints    what stands behind them
+policies      DestinationRules, merged and looked up
+routes        VirtualServices: names resolved, flattened for one listener
+destinations  which VirtualServices go into force, and which wait
+retention     what is no longer written but still used
+conflicts     several VirtualServices on one host
+scopes        Sidecars and Gateways
+grouping      where a proxy stands: the views below, shared by all that see the same
+  contributions, outbound (egress, listeners, tables)   what a sidecar sends to
+  inbound     what a sidecar serves           router       what a router runs
+
+An object that did not change is the same value as before, and so is everything made of it:
+identity tells the translators what is to be done again.
+"""
+
+from controlplane.convergence.converge import converge, restore
+from controlplane.convergence.grouping import (
+    Built,
+    Place,
+    Shared,
+    build,
+    own_view,
+    place,
+    retired,
+    shared_view,
+)
+from controlplane.convergence.world import EMPTY_WORLD, Options, Touched, World
+
+__all__ = [
+    "EMPTY_WORLD",
+    "Built",
+    "Options",
+    "Place",
+    "Shared",
+    "Touched",
+    "World",
+    "build",
+    "converge",
+    "own_view",
+    "place",
+    "restore",
+    "retired",
+    "shared_view",
+]

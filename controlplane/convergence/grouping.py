@@ -1,0 +1,90 @@
+"""Where a proxy stands in the mesh: which group's view it shares, and what is its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controlplane.convergence import inbound, outbound, router, scopes
+from controlplane.convergence.contributions import Viewer
+from controlplane.convergence.inbound import Inbound
+from controlplane.convergence.outbound import Outbound
+from controlplane.convergence.router import Routed, Routing
+from controlplane.convergence.world import Mesh, World
+from controlplane.kinds import Key
+from translators.model import EMPTY_VIEW, Interception, Proxy, ProxyType, View, Workload
+
+Shared = Viewer | Routing
+Built = Outbound | Routed
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`shared` is equal for all proxies of a group; `own` for replicas of one workload."""
+
+    shared: Shared
+    own: Inbound | None
+
+
+def workload_of(mesh: Mesh, proxy: Proxy) -> Workload | None:
+    """The Pod or WorkloadEntry that `proxy` belongs to: by namespace and name, else by address."""
+    for kind in ("Pod", "WorkloadEntry"):
+        found = mesh.workloads.get(Key(kind, proxy.namespace, proxy.name))
+        if found is not None:
+            return found
+    for address in proxy.ips:
+        for key in sorted(mesh.owners.get(address, ())):
+            if key.namespace == proxy.namespace:
+                return mesh.workloads[key]
+    return None
+
+
+def labels_of(mesh: Mesh, proxy: Proxy) -> Mapping[str, str]:
+    """What is written of the workload wins over what the proxy says of itself."""
+    workload = workload_of(mesh, proxy)
+    return proxy.labels if workload is None else workload.labels
+
+
+def place(world: World, proxy: Proxy) -> Place:
+    mesh = world.mesh
+    labels = labels_of(mesh, proxy)
+    if proxy.type is ProxyType.ROUTER:
+        return Place(router.routing_of(mesh, proxy, labels), None)
+    captured = proxy.interception is not Interception.NONE
+    scope = scopes.of_proxy(
+        mesh.sidecars, proxy.namespace, labels, root=world.options.root_namespace
+    )
+    viewer = Viewer(
+        namespace=proxy.namespace,
+        dns_domain=proxy.dns_domain,
+        scope=scope,
+        captured=captured,
+        labels=tuple(sorted(labels.items())) if mesh.by_source else (),
+    )
+    return Place(viewer, inbound.inbound_of(mesh, proxy, scope, captured=captured))
+
+
+def build(
+    world: World, shared: Shared, before: Built | None, *, in_use: frozenset[str] = frozenset()
+) -> Built:
+    """The view that a group shares; `before` is that of the World before."""
+    match shared:
+        case Viewer():
+            old = before if isinstance(before, Outbound) else None
+            return outbound.build(world, shared, old, in_use=in_use)
+        case Routing():
+            return router.build(
+                world, shared, before if isinstance(before, Routed) else None, in_use=in_use
+            )
+
+
+def shared_view(built: Built) -> View:
+    return built.shown if isinstance(built, Outbound) else built.view
+
+
+def own_view(own: Inbound | None) -> View:
+    return EMPTY_VIEW if own is None else inbound.build(own)
+
+
+def retired(built: Built) -> frozenset[str]:
+    """Assignments that are only there for proxies that still run a cluster that is gone."""
+    upstream = built if isinstance(built, Outbound) else built.outbound
+    return frozenset(upstream.retired)

@@ -1,0 +1,177 @@
+"""World -> snapshots on seats: which views are built again, translated and put down.
+
+Proxies that see the same share one group: its view is built, translated and compared once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from controlplane.convergence import (
+    EMPTY_WORLD,
+    Built,
+    Place,
+    Shared,
+    World,
+    build,
+    own_view,
+    place,
+    retired,
+    shared_view,
+)
+from controlplane.xds.hub import Hub, Seat
+from controlplane.xds.resources import EMPTY_LAYER, Layer, Resource, Shelf, Snapshot
+from translators import Memo, Translated, translate
+from translators.model import EMPTY_VIEW, View
+from translators.wire import ASSIGNMENT
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """A view with what has been made of it."""
+
+    view: View = EMPTY_VIEW
+    translated: Translated = field(default_factory=dict)
+    layer: Layer = EMPTY_LAYER
+
+
+@dataclass(slots=True)
+class _Group:
+    built: Built
+    sheet: _Sheet
+    seats: set[Seat] = field(default_factory=set)
+
+
+class Publication:
+    """Keeps every seat's snapshot in step with the World. An audience of the hub."""
+
+    def __init__(self, hub: Hub, *, memo: Memo, shelf: Shelf) -> None:
+        self._hub = hub
+        self._memo = memo
+        self._shelf = shelf
+        self._world = EMPTY_WORLD
+        self._started = False
+        self._groups: dict[Shared, _Group] = {}
+        self._own: dict[int, _Sheet] = {}
+        self._places: dict[Seat, Place] = {}
+        self._by_address: dict[str, set[Seat]] = {}
+        self._now = 0.0
+
+    @property
+    def groups(self) -> int:
+        return len(self._groups)
+
+    # -- the hub's audience ---------------------------------------------------------------------
+
+    def joined(self, seat: Seat, now: float) -> None:
+        self._now = now
+        for address in seat.proxy.ips:
+            self._by_address.setdefault(address, set()).add(seat)
+        if self._started:
+            self._seated(seat)
+            self._land(seat)
+
+    def left(self, seat: Seat) -> None:
+        for address in seat.proxy.ips:
+            seats = self._by_address.get(address, set())
+            seats.discard(seat)
+            if not seats:
+                self._by_address.pop(address, None)
+        standing = self._places.pop(seat, None)
+        if standing is not None:
+            self._leave(seat, standing.shared)
+
+    # -- a new world ----------------------------------------------------------------------------
+
+    def publish(self, world: World, now: float) -> None:
+        """Bring all groups and seats to `world`, which must follow the one published before."""
+        self._world, self._now = world, now
+        if not self._started:
+            self._started = True
+            for seat in self._hub:
+                self._seated(seat)
+        else:
+            self._refresh(world)
+            for seat in self._moved(world):
+                self._seated(seat)
+        for seat in self._hub:
+            self._land(seat)
+        if len(self._own) > 2 * len(self._hub) + 64:
+            used = {id(own_view(standing.own)) for standing in self._places.values()}
+            self._own = {key: sheet for key, sheet in self._own.items() if key in used}
+
+    def _refresh(self, world: World) -> None:
+        going = frozenset(name for group in self._groups.values() for name in retired(group.built))
+        in_use = self._hub.asked_for(ASSIGNMENT, going) if going else going
+        for shared, group in list(self._groups.items()):
+            group.built = build(world, shared, group.built, in_use=in_use)
+            self._translate(group.sheet, shared_view(group.built))
+
+    def _moved(self, world: World) -> Iterable[Seat]:
+        """Seats whose place may differ: all when what places depend on changed, else those at
+        addresses whose endpoints did."""
+        touched = world.touched
+        if touched.services or touched.namespaces or touched.workloads or touched.hosts:
+            return self._hub
+        return {seat for address in touched.addresses for seat in self._by_address.get(address, ())}
+
+    def _seated(self, seat: Seat) -> None:
+        standing = place(self._world, seat.proxy)
+        before = self._places.get(seat)
+        if before == standing:
+            return
+        self._places[seat] = standing
+        if before is None or before.shared != standing.shared:
+            group = self._groups.get(standing.shared)
+            if group is None:
+                old = self._groups.get(before.shared) if before is not None else None
+                built = build(self._world, standing.shared, old.built if old else None)
+                group = _Group(built, _Sheet())
+                self._translate(group.sheet, shared_view(group.built))
+                self._groups[standing.shared] = group
+            group.seats.add(seat)
+            if before is not None:
+                self._leave(seat, before.shared)
+
+    def _leave(self, seat: Seat, shared: Shared) -> None:
+        group = self._groups.get(shared)
+        if group is not None:
+            group.seats.discard(seat)
+            if not group.seats:
+                del self._groups[shared]
+
+    def _land(self, seat: Seat) -> None:
+        standing = self._places[seat]
+        layers = (
+            self._sheet(own_view(standing.own)).layer,
+            self._groups[standing.shared].sheet.layer,
+        )
+        seat.land(Snapshot(self._world.generation, layers), self._now)
+
+    def _sheet(self, view: View) -> _Sheet:
+        known = self._own.get(id(view))
+        if known is None or known.view is not view:
+            known = _Sheet()
+            self._translate(known, view)
+            self._own[id(view)] = known
+        return known
+
+    def _translate(self, sheet: _Sheet, view: View) -> None:
+        if sheet.view is view:
+            return
+        translated = translate(view, self._memo, (sheet.view, sheet.translated))
+        maps: dict[str, Mapping[str, Resource]] = {}
+        for type_url, packed in translated.items():
+            held = sheet.layer.maps.get(type_url, {})
+            if sheet.translated.get(type_url) is packed:
+                maps[type_url] = held
+                continue
+            made: dict[str, Resource] = {}
+            for name, item in packed.items():
+                known = held.get(name)
+                made[name] = (
+                    known
+                    if known is not None and known.packed is item
+                    else self._shelf.resource(item)
+                )
+            maps[type_url] = made
+        sheet.view, sheet.translated, sheet.layer = view, translated, Layer(maps)

@@ -1,0 +1,81 @@
+"""Every metric and log-field name, in one place. Names are istiod's where the meaning is the same.
+
+Log fields: event, proxy, type, resources, error, generation, objects, ms, what, why.
+"""
+
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 30)
+
+
+def log(component: str) -> Any:
+    """A logger that says which part of the house speaks."""
+    return structlog.get_logger(component=component)
+
+
+class Telemetry:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.streams = Gauge(
+            "pilot_xds", "Open ADS streams, by proxy version.", ["version"], registry=registry
+        )
+        self.pushes = Counter("pilot_xds_pushes", "Responses sent.", ["type"], registry=registry)
+        self.bytes = Counter(
+            "meshpilot_xds_sent_bytes", "Bytes of responses sent.", ["type"], registry=registry
+        )
+        self.resources = Counter(
+            "meshpilot_xds_sent_resources", "Resources sent.", ["type"], registry=registry
+        )
+        self.removals = Counter(
+            "meshpilot_xds_sent_removals", "Removals sent.", ["type"], registry=registry
+        )
+        self.rejects = Counter(
+            "pilot_total_xds_rejects", "Responses that clients refused.", ["type"],
+            registry=registry,
+        )  # fmt: skip
+        self.waits = Counter(
+            "meshpilot_xds_waits_expired", "Bounded waits that ran out.", registry=registry
+        )
+        self.convergence = Histogram(
+            "pilot_proxy_convergence_time",
+            "Seconds from the publication of a change to the ACK of a type (istiod's stops when "
+            "the response was written).",
+            ["type"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.passes = Counter(
+            "meshpilot_passes", "Passes from changes to publication.", registry=registry
+        )
+        self.pass_seconds = Histogram(
+            "meshpilot_pass_seconds",
+            "Seconds of one stage of a pass.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.translated = Counter(
+            "meshpilot_units_translated", "Units translated.", ["unit"], registry=registry
+        )
+        self.generation = Gauge(
+            "meshpilot_generation", "Number of the newest World.", registry=registry
+        )
+        self.groups = Gauge(
+            "meshpilot_groups", "Groups of proxies that share a view.", registry=registry
+        )
+        self.objects = Gauge(
+            "meshpilot_objects", "Objects that are accepted.", ["kind"], registry=registry
+        )
+        self.rejected = Gauge(
+            "pilot_total_rejected_configs", "Objects that are refused.", registry=registry
+        )
+        self.held = Gauge(
+            "meshpilot_held_objects",
+            "VirtualServices that wait for a destination.",
+            registry=registry,
+        )

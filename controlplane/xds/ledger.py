@@ -1,0 +1,317 @@
+"""What one stream asked for of one type, and where that differs from what it should hold.
+
+A name that is subscribed and not `open` is held and acknowledged at the goal's version: a settled
+stream keeps no state for each resource. The ledger does not decide what may be sent when.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from controlplane.xds.reports import Nack
+from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot, empty_assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A version that a client says it holds; what that refers to is not known."""
+
+    version: str
+
+
+Held = Resource | Claim | None
+
+
+def version_of(held: Held) -> str | None:
+    return None if held is None else held.version
+
+
+@dataclass(slots=True)
+class Entry:
+    """One name whose acknowledged state differs from the goal.
+
+    acked     what the client acknowledged last
+    sent      (sequence number, value) not yet answered, newest last; None says that it is gone
+    rejected  the version that it refuses
+    owed      to be sent even if it is held
+    cohort    names that are sent together while a culprit is searched; 0 is everyone else
+    since     when a gate first held it back
+    ghost     a removed route table that is in use until the client unsubscribes
+    """
+
+    acked: Held = None
+    sent: tuple[tuple[int, Resource | None], ...] = ()
+    rejected: Nack | None = None
+    owed: bool = False
+    cohort: int = 0
+    since: float | None = None
+    ghost: Held = None
+
+    @property
+    def last(self) -> Held:
+        """What the client has once everything sent is acknowledged."""
+        return self.sent[-1][1] if self.sent else self.acked
+
+    def runs(self) -> Iterable[Held]:
+        """All that the client may run at this moment."""
+        yield self.acked
+        yield self.ghost
+        for _, value in self.sent:
+            yield value
+
+    def refuses(self, want: Resource) -> bool:
+        return self.rejected is not None and self.rejected.version == want.version
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One name in a response that was sent; `owed` is what the entry said before."""
+
+    name: str
+    value: Resource | None
+    owed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A response that was not answered yet."""
+
+    sequence: int
+    at: float
+    items: tuple[Item, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Ledger:
+    """The book of one type.
+
+    pending   open names that may have to be sent; leaving: those that are to be removed
+    answer    a response is due even if there is nothing to say
+    anew      the client changed its subscription (SotW): that response need not wait for an ACK
+    latest    the sequence number of the last response; 0 before the first
+    empties   a name without resource is answered with an empty assignment
+    lingers   what is removed stays in use until it is unsubscribed (route tables)
+    """
+
+    type_url: str
+    asked: bool = False
+    wildcard: bool = False
+    legacy: bool = False
+    names: set[str] = field(default_factory=set)
+    goal: Snapshot = EMPTY_SNAPSHOT
+    open: dict[str, Entry] = field(default_factory=dict)
+    pending: dict[str, None] = field(default_factory=dict)
+    leaving: dict[str, None] = field(default_factory=dict)
+    flights: dict[int, Flight] = field(default_factory=dict)
+    answer: bool = False
+    anew: bool = False
+    latest: int = 0
+    generation: int | None = None
+    empties: bool = False
+    lingers: bool = False
+
+    def covers(self, name: str) -> bool:
+        return self.wildcard or name in self.names
+
+    def target(self, name: str, last: Held = None) -> Held:
+        """What the client shall have, where `last` is what it has: an assignment that the goal
+        forgot is kept (its cluster is gone, or on the way out), never emptied."""
+        found = self.goal.get(self.type_url, name)
+        if found is None and self.empties and name in self.names:
+            return empty_assignment(name) if last is None else last
+        return found
+
+    def wanted(self, name: str, last: Held = None) -> Resource | None:
+        """The target as it can be sent."""
+        target = self.target(name, last)
+        return empty_assignment(name) if isinstance(target, Claim) else target
+
+    def covered(self) -> Collection[str]:
+        """All names that the client asked for and that exist, and those it asked for by name."""
+        if not self.wildcard:
+            return self.names
+        return dict.fromkeys((*self.goal.names(self.type_url), *self.names)).keys()
+
+    def advance(self, goal: Snapshot, changed: frozenset[str]) -> None:
+        """A new goal, which differs from the old one in `changed` at most."""
+        touched: Iterable[str] = changed if self.wildcard else self.names & changed
+        for name in touched:
+            if name not in self.open:
+                self.open[name] = Entry(acked=self.wanted(name))
+            self.pending[name] = None
+            self.leaving.pop(name, None)
+        self.goal = goal
+
+    def subscribe(self, name: str, *, claim: str | None = None, stale: bool = False) -> None:
+        """The client asks for `name` anew, or (`claim`) says which version of it it has.
+
+        A claim that is current is answered by nothing, unless `stale` says that it does not count.
+        """
+        known = self.covers(name)
+        found = self.goal.get(self.type_url, name)
+        # the goal's own string: one for all streams
+        self.names.add(name if found is None else found.name)
+        if claim is not None and not known:
+            self.claims(name, claim)
+            if stale:
+                self.owe(name)
+            return
+        entry = self.open.get(name)
+        if entry is None:
+            entry = self.open[name] = Entry(acked=self.wanted(name) if known else None)
+        entry.owed = True
+        entry.rejected = None
+        self.pending[name] = None
+
+    def owe(self, name: str) -> None:
+        """`name`, which is subscribed, is to be sent even if the client holds it."""
+        entry = self.open.get(name)
+        if entry is None:
+            entry = self.open[name] = Entry(acked=self.wanted(name))
+        entry.owed = True
+        self.pending[name] = None
+
+    def claims(self, name: str, version: str) -> None:
+        """The client says that it holds `version` of `name`."""
+        found = self.goal.get(self.type_url, name)
+        if found is not None and found.version == version:
+            self.open.pop(name, None)
+            self.pending.pop(name, None)
+            return
+        self.open[name] = Entry(acked=Claim(version))
+        self.pending[name] = None
+
+    def open_wildcard(self, claims: Mapping[str, str]) -> None:
+        """From now on everything; `claims` are the versions that the client has already."""
+        before = self.names if not self.wildcard else None
+        self.wildcard = True
+        if before is None:
+            return
+        for name, version in claims.items():
+            if name not in before:
+                self.claims(name, version)
+        for name in self.goal.names(self.type_url):
+            if name not in before and name not in claims and name not in self.open:
+                self.open[name] = Entry()
+                self.pending[name] = None
+
+    def close_wildcard(self) -> None:
+        """From now on only what is asked for by name."""
+        self.wildcard = self.legacy = False
+        for name in [name for name in self.open if name not in self.names]:
+            self.forget(name)
+
+    def unsubscribe(self, name: str, *, tell: bool) -> bool:
+        """The client does not ask for `name` any more. Where a wildcard still covers it, it
+        cannot know whether that has it, and is told (`tell`). Whether it is not covered now."""
+        if name not in self.names:
+            return False
+        self.names.discard(name)
+        if not self.wildcard:
+            self.forget(name)
+            return True
+        if tell:
+            self.owe(name)
+        return False
+
+    def forget(self, name: str) -> None:
+        self.open.pop(name, None)
+        self.pending.pop(name, None)
+        self.leaving.pop(name, None)
+
+    def launch(self, flight: Flight) -> None:
+        """`flight` is on its way."""
+        self.flights[flight.sequence] = flight
+        self.latest = flight.sequence
+        self.answer = self.anew = False
+        for item in flight.items:
+            entry = self.open[item.name]
+            entry.sent += ((flight.sequence, item.value),)
+            entry.owed = False
+            entry.since = None
+            self.pending.pop(item.name, None)
+            self.leaving.pop(item.name, None)
+
+    def land(self, flight: Flight) -> list[tuple[Item, Held]]:
+        """`flight` was acknowledged: its items that still count, with what they replace."""
+        landed: list[tuple[Item, Held]] = []
+        for item in flight.items:
+            entry = self.open.get(item.name)
+            if entry is None or not any(number == flight.sequence for number, _ in entry.sent):
+                continue
+            landed.append((item, entry.acked))
+            if self.lingers and item.value is None and entry.acked is not None:
+                entry.ghost = entry.acked
+            elif item.value is not None:
+                entry.ghost = None
+            entry.acked = item.value
+            entry.cohort = 0
+            # a client answers in order: what was sent before is replaced too
+            entry.sent = tuple(sent for sent in entry.sent if sent[0] > flight.sequence)
+            if not self.settle(item.name, entry):
+                self.pending[item.name] = None
+        return landed
+
+    def crash(self, flight: Flight) -> list[Item]:
+        """`flight` was refused: its items that still count are to be sent again."""
+        crashed: list[Item] = []
+        for item in flight.items:
+            entry = self.open.get(item.name)
+            if entry is None or not any(number == flight.sequence for number, _ in entry.sent):
+                continue
+            crashed.append(item)
+            entry.sent = tuple(sent for sent in entry.sent if sent[0] != flight.sequence)
+            entry.owed = entry.owed or item.owed
+            self.pending[item.name] = None
+        return crashed
+
+    def abandon(self, name: str, entry: Entry) -> None:
+        """`name` is gone, and the protocol has no word to tell."""
+        if self.lingers:
+            entry.ghost = entry.acked
+        entry.acked = None
+        entry.sent = ()
+        self.settle(name, entry)
+
+    def state(self, chosen: Mapping[str, Resource | None]) -> Iterator[Resource]:
+        """All of the type once `chosen` is applied, each name at the value that the client has."""
+        covered = self.covered()
+        for name in covered if self.wildcard else sorted(covered):
+            entry = self.open.get(name)
+            value = self.wanted(name) if entry is None else chosen.get(name, entry.last)
+            if isinstance(value, Resource):
+                yield value
+        for name, entry in self.open.items():
+            if name not in covered and name not in chosen and isinstance(entry.last, Resource):
+                yield entry.last
+
+    def settle(self, name: str, entry: Entry) -> bool:
+        """Close the entry if the client holds what it shall; whether nothing is to be sent."""
+        target = self.target(name, entry.last)
+        if entry.owed or version_of(entry.last) != version_of(target):
+            return False
+        self.pending.pop(name, None)
+        self.leaving.pop(name, None)
+        kept = target is not None and self.goal.get(self.type_url, name) is None
+        if kept and self.empties and target is not empty_assignment(name):
+            return True
+        if not entry.sent and entry.ghost is None:
+            del self.open[name]
+        return True
+
+    def unsettled(self, name: str, entry: Entry) -> bool:
+        """Whether there is something for the client to hold that it did not acknowledge."""
+        target = self.target(name, entry.last)
+        return target is not None and (
+            bool(entry.sent) or version_of(entry.acked) != target.version
+        )
+
+    def current(self) -> bool:
+        """Whether the client acknowledged all that it shall hold (removals do not count)."""
+        return not any(self.unsettled(name, entry) for name, entry in self.open.items())
+
+    def held(self, name: str) -> Held:
+        """What the client acknowledged."""
+        entry = self.open.get(name)
+        if entry is not None:
+            return entry.acked
+        return self.wanted(name) if self.covers(name) else None

@@ -1,0 +1,405 @@
+"""The xDS protocol of one stream, sans-io: requests and snapshots in, responses out.
+
+One core for the incremental variant and for state of the world (SotW), which differs only in how a
+request is read and in what a response has to repeat. It has no clock, no socket and no log.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from controlplane.xds.culprits import named
+from controlplane.xds.ledger import Entry, Flight, Item, Ledger, version_of
+from controlplane.xds.reports import (
+    Acked,
+    Event,
+    Nack,
+    Nacked,
+    SessionStatus,
+    TypeStatus,
+    Waited,
+    kind,
+)
+from controlplane.xds.requests import Request
+from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot
+from controlplane.xds.responses import Response, Splices
+from controlplane.xds.rollout import Gate, Hold, Rollout, Timing, replaces
+from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
+from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
+
+_MAKE: Final = (CLUSTER, ASSIGNMENT, LISTENER, ROUTE)
+_BREAK: Final = (LISTENER, ROUTE, CLUSTER, ASSIGNMENT)
+_SORTED_FROM: Final = 33
+# a removal has no version; this one stands for a removal that was refused
+_GONE: Final = ""
+
+Choice = tuple[str, Resource | None]
+
+
+class Session:
+    """One stream. Feed it with `request` and `publish`, then send what `poll` gives.
+
+    delta       whether the stream is incremental
+    full_state  SotW only: each response repeats all that is subscribed of its type (gRPC)
+    splices     share one among all streams, so that equal responses are encoded once
+    cold        `cold()` of the client's last stream, if that is known: a client that reconnects
+                does not tell which of its clusters still wait for an assignment that it has
+    """
+
+    def __init__(
+        self,
+        *,
+        delta: bool,
+        timing: Timing = Timing(),
+        stream: str = "",
+        full_state: bool = False,
+        splices: Splices | None = None,
+        cold: frozenset[str] = NOTHING,
+    ) -> None:
+        self.stream = stream
+        self._delta = delta
+        self._timing = timing
+        self._full_state = full_state
+        self._splices = Splices() if splices is None else splices
+        self._books = {type_url: Ledger(type_url) for type_url in _MAKE}
+        self._books[ROUTE].lingers = True
+        self._rollout = Rollout(timing, self._books)
+        self._goal: Snapshot | None = None
+        self._started = False
+        # the first number stands for what the last stream sent
+        self._sequence = 1
+        self._rollout.bare = dict.fromkeys(cold, self._sequence)
+        self._cohort = 0
+        self._wake = math.inf
+        self._now = 0.0
+        self._events: list[Event] = []
+
+    # in
+
+    def request(self, request: Request, now: float) -> None:
+        """The client says something. Raises ProtocolError where no client may say that."""
+        if not self._started:
+            self._started = True
+            self._rollout.start = now
+        ledger = self._ledger(request.type_url)
+        if request.type_url == CLUSTER:
+            self._books[ASSIGNMENT].empties = True
+        nonce = _number(request.nonce)
+        if self._delta:
+            flight = ledger.flights.pop(nonce, None)
+            if flight is not None:
+                self._answered(ledger, flight, request.error, now)
+            delta_subscribe(ledger, self._rollout, request)
+            return
+        if nonce in ledger.flights:
+            self._answered_up_to(ledger, nonce, request.error, now)
+        if ledger.asked and request.nonce and ledger.latest and nonce != ledger.latest:
+            return  # it crossed a newer response; the client will answer that too
+        sotw_subscribe(ledger, self._rollout, request, full=self._full(ledger))
+
+    def publish(self, snapshot: Snapshot, now: float) -> None:
+        """The newest goal. It costs what changed since the last one."""
+        before = EMPTY_SNAPSHOT if self._goal is None else self._goal
+        changes = snapshot.changes_since(before)
+        for type_url, ledger in self._books.items():
+            ledger.advance(snapshot, changes.get(type_url, NOTHING))
+        self._goal = snapshot
+        self._now = now
+
+    def hold(self, gate_id: str, type_url: str, names: frozenset[str]) -> None:
+        """Until `release(gate_id)`, send nothing new of these; the caller bounds the time."""
+        self._rollout.gates[gate_id] = Gate(type_url, names)
+
+    def release(self, gate_id: str) -> None:
+        self._rollout.gates.pop(gate_id, None)
+
+    # out
+
+    def poll(self, now: float) -> tuple[Response, ...]:
+        """All that may go out now, in order. It counts as sent."""
+        self._now = now
+        self._wake = math.inf
+        if self._goal is None:
+            return ()
+        out: list[Response] = []
+        self._rollout.prune(now)
+        for type_url in _MAKE:
+            out.extend(self._make(self._books[type_url], now))
+        for type_url, ledger in self._books.items():
+            if type_url not in _MAKE:
+                out.extend(self._make(ledger, now))
+                out.extend(self._break(ledger, now))
+        for type_url in _BREAK:
+            out.extend(self._break(self._books[type_url], now))
+        self._count()
+        return tuple(out)
+
+    def deadline(self) -> float | None:
+        """When `poll` has something to do even if nothing happens."""
+        return None if math.isinf(self._wake) else self._wake
+
+    def events(self) -> tuple[Event, ...]:
+        """What happened since the last call."""
+        drained = tuple(self._events)
+        self._events.clear()
+        return drained
+
+    def holds(self, type_url: str, name: str) -> str | None:
+        """The version of `name` that the client acknowledged last."""
+        ledger = self._books.get(type_url)
+        return None if ledger is None else version_of(ledger.held(name))
+
+    def subscribed(self, type_url: str, name: str) -> bool:
+        ledger = self._books.get(type_url)
+        return ledger is not None and ledger.covers(name)
+
+    def cold(self) -> frozenset[str]:
+        """Clusters that were sent and are not known to be warm: for the client's next stream."""
+        rollout = self._rollout
+        return frozenset(rollout.bare) | {name for name, number in rollout.cold.items() if number}
+
+    def status(self) -> SessionStatus:
+        """The stream for people; costs what the client holds."""
+        return SessionStatus(
+            self.stream,
+            tuple(self._status(ledger) for ledger in self._books.values() if ledger.asked),
+        )
+
+    def open_names(self) -> int:
+        """How many names are not settled, over all types."""
+        return sum(len(ledger.open) for ledger in self._books.values())
+
+    # the answers of the client
+
+    def _answered(self, ledger: Ledger, flight: Flight, error: str | None, now: float) -> None:
+        if error is not None:
+            self._refused(ledger, flight, error)
+            return
+        landed = ledger.land(flight)
+        self._rollout.landed(ledger.type_url, flight.sequence, landed, now)
+
+    def _answered_up_to(self, ledger: Ledger, nonce: int, error: str | None, now: float) -> None:
+        # a SotW client may answer only the last of several responses
+        for sequence in [number for number in ledger.flights if number <= nonce]:
+            flight = ledger.flights.pop(sequence)
+            self._answered(ledger, flight, error if sequence == nonce else None, now)
+
+    def _refused(self, ledger: Ledger, flight: Flight, text: str) -> None:
+        items = ledger.crash(flight)
+        suspects = [item for item in items if item.value is not None] or items
+        names = set(named(text, (item.name for item in suspects)))
+        if not names and len(suspects) > 1 and suspects[0].value is not None:
+            half = len(suspects) // 2
+            for part in (suspects[:half], suspects[half:]):
+                self._cohort += 1
+                for item in part:
+                    ledger.open[item.name].cohort = self._cohort
+        elif not names:
+            names = {item.name for item in suspects}
+        culprits: list[tuple[str, str]] = []
+        for item in items:
+            culprit = item.name in names
+            if culprit:
+                version = _GONE if item.value is None else item.value.version
+                culprits.append((item.name, version))
+                entry = ledger.open[item.name]
+                entry.rejected = Nack(item.name, version, text)
+                entry.owed = False
+                entry.cohort = 0
+            self._rollout.refused(ledger.type_url, item, culprit=culprit)
+        self._events.append(Nacked(ledger.type_url, tuple(culprits), text))
+
+    # what may go
+
+    def _make(self, ledger: Ledger, now: float) -> Iterator[Response]:
+        """Responses with what is new or changed."""
+        if not ledger.asked or not (ledger.pending or ledger.answer):
+            return
+        if self._outstanding(ledger, now):
+            self._unsent(ledger)
+            return
+        groups: dict[tuple[int, bool], list[Choice]] = {}
+        for name in list(ledger.pending):
+            entry = ledger.open.get(name)
+            if entry is None:
+                del ledger.pending[name]
+                continue
+            choice = self._choice(ledger, name, entry, now)
+            if choice is not None:
+                groups.setdefault(choice[0], []).append(choice[1])
+        for key in sorted(groups):
+            chosen = groups[key]
+            if ledger.type_url == LISTENER:
+                chosen.extend(self._replaced(ledger, chosen))
+            yield self._send(ledger, chosen, now)
+            if not self._delta:
+                break
+        if ledger.answer and not ledger.pending:
+            yield self._send(ledger, [], now)
+        self._unsent(ledger)
+
+    def _choice(
+        self, ledger: Ledger, name: str, entry: Entry, now: float
+    ) -> tuple[tuple[int, bool], Choice] | None:
+        """The value of `name` that may go now, and with whom."""
+        if ledger.settle(name, entry):
+            self._rollout.dropped(ledger.type_url, name)
+            return None
+        want = ledger.wanted(name, entry.last)
+        if want is None:
+            if entry.last is None:
+                return (entry.cohort, False), (name, None)
+            del ledger.pending[name]
+            ledger.leaving[name] = None
+            return None
+        if entry.refuses(want):
+            if not (entry.owed and isinstance(entry.acked, Resource)):
+                entry.owed = False
+                del ledger.pending[name]
+                self._rollout.dropped(ledger.type_url, name)
+                return None
+            # the cluster that it belongs to warms with what was good
+            want = entry.acked
+        if not self._passes(ledger, name, entry, want, now):
+            return None
+        # DNS clusters apart: one with a silent resolver withholds the ACK of its whole response
+        apart = self._delta and ledger.type_url == CLUSTER and not want.needs_assignment
+        return (entry.cohort, apart), (name, want)
+
+    def _replaced(self, ledger: Ledger, chosen: list[Choice]) -> list[Choice]:
+        """Listeners that give up an address to one that is sent: they go with it."""
+        return [
+            (name, None)
+            for name in ledger.leaving
+            if any(
+                value is not None and replaces(value, ledger.open[name].last) for _, value in chosen
+            )
+        ]
+
+    def _break(self, ledger: Ledger, now: float) -> Iterator[Response]:
+        """Responses that remove."""
+        if not ledger.leaving or self._outstanding(ledger, now):
+            return
+        chosen: list[Choice] = []
+        for name in list(ledger.leaving):
+            entry = ledger.open.get(name)
+            if entry is None or ledger.settle(name, entry):
+                ledger.leaving.pop(name, None)
+            elif entry.rejected is not None and entry.rejected.version == _GONE:
+                del ledger.leaving[name]
+            elif self._passes(ledger, name, entry, None, now):
+                if self._delta or ledger.type_url in WILDCARD_TYPES:
+                    chosen.append((name, None))
+                else:
+                    # SotW has no word for it: the client finds out by what refers to it
+                    ledger.abandon(name, entry)
+        if chosen:
+            yield self._send(ledger, chosen, now)
+
+    def _passes(
+        self, ledger: Ledger, name: str, entry: Entry, want: Resource | None, now: float
+    ) -> bool:
+        waited: list[Event] = []
+        for hold in self._rollout.before_sending(ledger, name, entry, want, now):
+            if hold.holds(now):
+                if hold.until is not None:
+                    self._wake = min(self._wake, hold.until)
+                return False
+            if hold.since is not None:
+                what = f"{kind(ledger.type_url)} {name}"
+                waited.append(Waited(what, now - hold.since, hold.sentence()))
+        self._events.extend(waited)
+        return True
+
+    def _outstanding(self, ledger: Ledger, now: float) -> bool:
+        """Whether a SotW client has to answer first."""
+        if self._delta or ledger.anew or not ledger.flights:
+            return False
+        until = max(flight.at for flight in ledger.flights.values()) + self._timing.stage_wait
+        if now >= until:
+            return False
+        self._wake = min(self._wake, until)
+        return True
+
+    def _unsent(self, ledger: Ledger) -> None:
+        """Clusters that could not go yet are not warm either."""
+        if ledger.type_url == CLUSTER and ledger.wildcard:
+            for name in ledger.pending:
+                self._rollout.cold.setdefault(name, 0)
+
+    # sending
+
+    def _send(self, ledger: Ledger, chosen: list[Choice], now: float) -> Response:
+        if len(chosen) >= _SORTED_FROM:
+            # whatever order the client asked in, equal responses are equal bytes
+            chosen.sort(key=_name)
+        self._sequence += 1
+        items = tuple(Item(name, value, ledger.open[name].owed) for name, value in chosen)
+        if self._full(ledger):
+            resources = tuple(ledger.state(dict(chosen)))
+        else:
+            resources = tuple(value for _, value in chosen if value is not None)
+        ledger.launch(Flight(self._sequence, now, items))
+        self._rollout.sent(ledger.type_url, self._sequence, items)
+        return Response(
+            type_url=ledger.type_url,
+            nonce=str(self._sequence),
+            generation=ledger.goal.generation,
+            resources=resources,
+            removed=tuple(name for name, value in chosen if value is None),
+            delta=self._delta,
+            splices=self._splices,
+        )
+
+    def _full(self, ledger: Ledger) -> bool:
+        return not self._delta and (self._full_state or ledger.type_url in WILDCARD_TYPES)
+
+    def _count(self) -> None:
+        """Tell which types have reached the goal."""
+        for ledger in self._books.values():
+            generation = ledger.goal.generation
+            if ledger.asked and ledger.generation != generation and ledger.current():
+                ledger.generation = generation
+                self._events.append(Acked(ledger.type_url, generation))
+
+    def _ledger(self, type_url: str) -> Ledger:
+        ledger = self._books.get(type_url)
+        if ledger is None:
+            ledger = self._books[type_url] = Ledger(type_url)
+            if self._goal is not None:
+                ledger.goal = self._goal
+        return ledger
+
+    def _status(self, ledger: Ledger) -> TypeStatus:
+        covered = ledger.covered()
+        held = {name: version_of(ledger.held(name)) for name in (*covered, *ledger.open)}
+        return TypeStatus(
+            type_url=ledger.type_url,
+            wildcard=ledger.wildcard,
+            names=len(held),
+            generation=ledger.generation,
+            nacks=tuple(e.rejected for e in ledger.open.values() if e.rejected is not None),
+            held_back=tuple(
+                f"{kind(ledger.type_url)} {name}: {hold.sentence()}"
+                for name, hold in self._holds(ledger)
+            ),
+            held={name: version for name, version in held.items() if version is not None},
+        )
+
+    def _holds(self, ledger: Ledger) -> Iterator[tuple[str, Hold]]:
+        for name in (*ledger.pending, *ledger.leaving):
+            entry = ledger.open[name]
+            want = ledger.wanted(name, entry.last)
+            for hold in self._rollout.before_sending(ledger, name, entry, want, self._now):
+                if hold.holds(self._now):
+                    yield name, hold
+                    break
+
+
+def _name(choice: Choice) -> str:
+    return choice[0]
+
+
+def _number(nonce: str) -> int:
+    """The sequence number in a nonce of ours; -1 for any other text."""
+    return int(nonce) if nonce.isascii() and nonce.isdecimal() and len(nonce) < 20 else -1
