@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from controlplane import telemetry
@@ -79,35 +79,33 @@ async def run(
     )
     pages = Pages(loop, hub, metrics)
     stop = asyncio.Event()
-    running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):
-            running.add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            spawn(group, "files", source.run()),
-            spawn(group, "loop", loop.run()),
-            spawn(group, "keeping", keeping.run()),
-        ]
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as servers:
+        # what cannot be bound is said before anything else starts
         http = await serve(pages.http(), settings.http_address)
+        servers.push_async_callback(http.stop)
         scrape = await serve(pages.metrics(), settings.metrics_address)
+        servers.push_async_callback(scrape.stop)
         listening = Listening(await ads.start(settings.ads_address), http.port, scrape.port)
-        log.info(
-            "listening",
-            ads=listening.ads,
-            http=listening.http,
-            metrics=listening.metrics,
-            ads_host=host_and_port(settings.ads_address)[0],
-            config=str(settings.config_dir),
-        )
-        if started is not None:
-            await started(listening)
-        try:
+        servers.push_async_callback(ads.stop)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                spawn(group, "files", source.run()),
+                spawn(group, "loop", loop.run()),
+                spawn(group, "keeping", keeping.run()),
+            ]
+            log.info(
+                "listening",
+                ads=listening.ads,
+                http=listening.http,
+                metrics=listening.metrics,
+                ads_host=host_and_port(settings.ads_address)[0],
+                config=str(settings.config_dir),
+            )
+            if started is not None:
+                await started(listening)
             await stop.wait()
-        finally:
-            await ads.stop()
-            await http.stop()
-            await scrape.stop()
             for task in tasks:
                 task.cancel()
     log.info("stopped")

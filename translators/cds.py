@@ -50,6 +50,8 @@ _STATISTICS: Final = {names.INBOUND_PASSTHROUGH_CLUSTER: names.PASSTHROUGH_CLUST
 
 def translate(cluster: Cluster) -> Packed:
     name = cluster.name
+    if cluster.proxyless:
+        return _proxyless(cluster)
     discovery = _discovery(cluster)
     parsed = names.parse_cluster(name)
     direction = parsed.direction if parsed else None
@@ -89,6 +91,20 @@ def translate(cluster: Cluster) -> Packed:
         name=name,
         value=serialise(wire),
         needs_assignment=discovery is Discovery.EDS,
+        unit=cluster,
+    )
+
+
+def _proxyless(cluster: Cluster) -> Packed:
+    """What a gRPC client takes: a name, and where the endpoints are."""
+    wire = WireCluster(name=cluster.name, alt_stat_name=f"{cluster.name};", type=WireCluster.EDS)
+    wire.eds_cluster_config.service_name = cluster.name
+    wire.eds_cluster_config.eds_config.CopyFrom(ads_source())
+    return Packed(
+        type_url=CLUSTER,
+        name=cluster.name,
+        value=serialise(wire),
+        needs_assignment=True,
         unit=cluster,
     )
 

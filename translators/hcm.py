@@ -13,7 +13,7 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from translators import rds
 from translators.ads import ads_source
-from translators.filters import ORDER
+from translators.filters import ORDER, PROXYLESS_ORDER
 from translators.model import Direction, HttpConnection
 from translators.wire import pack
 
@@ -46,6 +46,17 @@ def http_connection(connection: HttpConnection) -> Filter:
         wire.route_config.CopyFrom(rds.inline(connection.routes))
     _caller(wire, connection.direction)
     return Filter(name=_NAME, typed_config=pack(wire))
+
+
+def proxyless_connection(table: str) -> HttpConnectionManager:
+    """The connection of a gRPC client: where its routes are, and the filters that it knows."""
+    connection = HttpConnection(table, Direction.OUTBOUND, "")
+    wire = HttpConnectionManager(
+        http_filters=[made for kind in PROXYLESS_ORDER if (made := kind(connection)) is not None]
+    )
+    wire.rds.route_config_name = table
+    wire.rds.config_source.ads.SetInParent()
+    return wire
 
 
 def _caller(wire: HttpConnectionManager, direction: Direction) -> None:

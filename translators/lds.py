@@ -13,7 +13,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from translators import names, rds
 from translators.address import socket_address
-from translators.hcm import http_connection
+from translators.hcm import http_connection, proxyless_connection
 from translators.inspectors import listener_filters
 from translators.model import (
     ChainMatch,
@@ -24,7 +24,7 @@ from translators.model import (
     TcpForward,
 )
 from translators.tcp import tcp_forward
-from translators.wire import LISTENER, Packed, duration, serialise
+from translators.wire import LISTENER, Packed, duration, pack, serialise
 
 CONNECT_TIMEOUT_MS: Final = 15_000
 _ACCEPTED_AT_ONCE: Final = 1  # Istio's tuning of listeners that accept
@@ -37,6 +37,8 @@ _DIRECTIONS: Final = {
 
 
 def translate(listener: Listener) -> Packed:
+    if listener.api:
+        return _api(listener)
     wire = WireListener(
         name=listener.name,
         address=socket_address(listener.address, listener.port),
@@ -64,6 +66,22 @@ def translate(listener: Listener) -> Packed:
         clusters=frozenset(_clusters(listener)),
         tables=frozenset(_tables(listener)),
         addresses=frozenset({names.socket(listener.address, listener.port)}),
+        unit=listener,
+    )
+
+
+def _api(listener: Listener) -> Packed:
+    """What a gRPC client asks for under its target's name."""
+    handler = listener.chains[0].handler
+    assert isinstance(handler, HttpConnection)
+    assert isinstance(handler.routes, str)
+    wire = WireListener(name=listener.name, address=socket_address(listener.address, listener.port))
+    wire.api_listener.api_listener.CopyFrom(pack(proxyless_connection(handler.routes)))
+    return Packed(
+        type_url=LISTENER,
+        name=listener.name,
+        value=serialise(wire),
+        tables=frozenset({handler.routes}),
         unit=listener,
     )
 

@@ -22,7 +22,7 @@ from translators.model import (
     Target,
     VirtualHost,
 )
-from translators.routes import clusters, inbound_route, outbound_route
+from translators.routes import clusters, inbound_route, outbound_route, proxyless_route
 from translators.wire import NOTHING, ROUTE, VIRTUAL_HOST, Packed, serialise
 
 _MAX_BODY: Final = 1_048_576  # of a direct response, Istio's
@@ -82,7 +82,7 @@ def pack_host(host: VirtualHost) -> PackedHost:
     wire = WireHost(
         name=host.name,
         domains=host.domains,
-        routes=map(outbound_route, host.routes),
+        routes=map(proxyless_route if host.proxyless else outbound_route, host.routes),
         include_request_attempt_count=True,
     )
     return _packed(host, wire)

@@ -57,6 +57,14 @@ def inbound_route(route: Route) -> WireRoute:
     return wire
 
 
+def proxyless_route(route: Route) -> WireRoute:
+    """A route for a gRPC client: the time limit of a call is that of its stream, 0 for none."""
+    wire = outbound_route(route)
+    if wire.HasField("route"):
+        wire.route.max_stream_duration.max_stream_duration.CopyFrom(duration(route.timeout_ms))
+    return wire
+
+
 def clusters(route: Route) -> frozenset[str]:
     return frozenset(target.cluster for target in route.targets)
 

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controlplane.convergence import inbound, outbound, router, scopes
+from controlplane.convergence import inbound, outbound, proxyless, router, scopes
 from controlplane.convergence.contributions import Viewer
 from controlplane.convergence.inbound import Inbound
 from controlplane.convergence.outbound import Outbound
+from controlplane.convergence.proxyless import Client, Proxyless
 from controlplane.convergence.router import Routed, Routing
 from controlplane.convergence.world import Mesh, World
 from controlplane.kinds import Key
 from translators.model import EMPTY_VIEW, Interception, Proxy, ProxyType, View, Workload
 
-Shared = Viewer | Routing
-Built = Outbound | Routed
+Shared = Viewer | Routing | Client
+Built = Outbound | Routed | Proxyless
+GRPC = "grpc"  # the generator that gRPC clients ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def place(world: World, proxy: Proxy) -> Place:
     labels = labels_of(mesh, proxy)
     if proxy.type is ProxyType.ROUTER:
         return Place(router.routing_of(mesh, proxy, labels), None)
-    captured = proxy.interception is not Interception.NONE
+    captured = proxy.interception is not Interception.NONE and proxy.generator != GRPC
     scope = scopes.of_proxy(
         mesh.sidecars, proxy.namespace, labels, root=world.options.root_namespace
     )
@@ -59,6 +61,8 @@ def place(world: World, proxy: Proxy) -> Place:
         captured=captured,
         labels=tuple(sorted(labels.items())) if mesh.by_source else (),
     )
+    if proxy.generator == GRPC:
+        return Place(Client(viewer), None)
     return Place(viewer, inbound.inbound_of(mesh, proxy, scope, captured=captured))
 
 
@@ -71,9 +75,11 @@ def build(
             old = before if isinstance(before, Outbound) else None
             return outbound.build(world, shared, old, in_use=in_use)
         case Routing():
-            return router.build(
-                world, shared, before if isinstance(before, Routed) else None, in_use=in_use
-            )
+            routed = before if isinstance(before, Routed) else None
+            return router.build(world, shared, routed, in_use=in_use)
+        case Client():
+            client = before if isinstance(before, Proxyless) else None
+            return proxyless.build(world, shared, client, in_use=in_use)
 
 
 def shared_view(built: Built) -> View:

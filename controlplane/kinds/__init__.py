@@ -6,6 +6,8 @@ decoding    decode(document), which never raises
 faults      errors as verdicts with path, value, reason and remedy
 frames, fields, problems, ports, policies   what the models are made of
 virtualservice, destinationrule, …          the models
+matches, operations, rewrites, retries, shadowing   the parts of a VirtualService's rules
+durations, hosts, labels, regexes, headers, commands   what is right for one text
 protocols   the protocol of a port by its name
 
 Pure, and knows of ours only translators.model. A document is refused where Istio refuses it, or
@@ -17,6 +19,7 @@ from controlplane.kinds.catalogue import KINDS, Kind
 from controlplane.kinds.decoding import Decoded, Weights, decode
 from controlplane.kinds.destinationrule import DestinationRuleSpec, Subset
 from controlplane.kinds.gateway import GatewaySpec, Server
+from controlplane.kinds.matches import HttpMatch
 from controlplane.kinds.objects import (
     Ignored,
     Key,
@@ -33,7 +36,7 @@ from controlplane.kinds.protocols import parse_protocol, protocol_of
 from controlplane.kinds.serviceentry import ServiceEntrySpec, WorkloadEntrySpec
 from controlplane.kinds.services import EndpointSliceSpec, NamespaceSpec, ServicePort, ServiceSpec
 from controlplane.kinds.sidecar import CaptureMode, SidecarSpec
-from controlplane.kinds.virtualservice import HttpMatch, HttpRoute, VirtualServiceSpec
+from controlplane.kinds.virtualservice import HttpRoute, VirtualServiceSpec
 
 __all__ = [
     "KINDS",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from controlplane.kinds.fields import Filled, PortNumber
+from controlplane.kinds.fields import Filled, PortNumber, Text
 from controlplane.kinds.frames import Strict
 from controlplane.kinds.objects import Severity
 from controlplane.kinds.problems import Problem, refuse, unserved
@@ -72,7 +72,7 @@ class GatewayPort(Strict):
 class SidecarPort(NamedPort):
     """Named by number and protocol; the name may be left out."""
 
-    name: str = ""
+    name: Text = ""
 
 
 def unknown_protocol(path: tuple[int | str, ...]) -> Problem:

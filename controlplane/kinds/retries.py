@@ -1,7 +1,18 @@
-"""The conditions of `retries.retryOn`."""
+"""Retries: their policy, and the conditions of `retryOn`."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
+
+from controlplane.kinds.fields import (
+    Flag,
+    Int32,
+    Milliseconds,
+    Text,
+)
+from controlplane.kinds.frames import Checked
+from controlplane.kinds.problems import Problem
+from translators.model import Retry
 
 # Envoy's x-envoy-retry-on and x-envoy-retry-grpc-on, as far as Istio takes them
 _CONDITIONS: Final = frozenset(
@@ -50,3 +61,62 @@ def conditions(text: str) -> tuple[str, tuple[int, ...]]:
     if codes and _BY_CODE not in named:
         named.append(_BY_CODE)
     return ",".join(named), codes
+
+
+class HttpRetry(Checked):
+    """`attempts` 0 switches retries off."""
+
+    attempts: Int32 = 0
+    per_try_timeout: Milliseconds | None = None
+    backoff: Milliseconds | None = None
+    retry_on: Text = ""
+    retry_remote_localities: Flag | None = None
+    retry_ignore_previous_hosts: Flag | None = None
+
+    @property
+    def policy(self) -> Retry | None:
+        """As Envoy takes it, Istio's conditions where none are written; None: no retries."""
+        if not self.attempts:
+            return None
+        retry_on, codes = conditions(self.retry_on)
+        return Retry(
+            attempts=self.attempts,
+            retry_on=retry_on,
+            codes=codes,
+            per_try_timeout_ms=self.per_try_timeout,
+            backoff_ms=self.backoff,
+            previous_hosts=self.retry_ignore_previous_hosts is not False,
+            remote_localities=self.retry_remote_localities is True,
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        if self.attempts < 0:
+            yield Problem(
+                ("attempts",),
+                "OutOfRange",
+                "attempts may not be negative",
+                "write 0 to switch retries off",
+                self.attempts,
+            )
+        elif self.attempts == 0 and (
+            self.per_try_timeout
+            or self.retry_on
+            or self.backoff
+            or self.retry_remote_localities is not None
+            or self.retry_ignore_previous_hosts is not None
+        ):
+            yield Problem(
+                ("attempts",),
+                "RetriesOff",
+                "0 switches retries off, and the other fields would do nothing",
+                "set attempts, or remove the other fields",
+                0,
+            )
+        if why := wrong_retry_on(self.retry_on):
+            yield Problem(
+                ("retryOn",),
+                "RetryOn",
+                why,
+                'list conditions with commas and no spaces, as in "5xx,reset"',
+                self.retry_on,
+            )

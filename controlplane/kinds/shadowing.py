@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from controlplane.kinds.matches import HttpMatch
 from controlplane.kinds.objects import Severity
 from controlplane.kinds.problems import Problem
 from translators.model import MatchKind, StringMatch
 
 if TYPE_CHECKING:
-    from controlplane.kinds.virtualservice import HttpMatch, HttpRoute
+    from controlplane.kinds.virtualservice import HttpRoute
 
 Conditions = frozenset[tuple[object, ...]]
 
@@ -30,7 +31,7 @@ class _Taken:
         self.others: dict[tuple[str, str, bool], int] = {}
         self.lengths: set[int] = set()
 
-    def add(self, match: "HttpMatch", rule: int) -> None:
+    def add(self, match: HttpMatch, rule: int) -> None:
         path = _path(match)
         if path is None:
             self.everything = rule if self.everything is None else self.everything
@@ -41,7 +42,7 @@ class _Taken:
             self.prefixes.setdefault(text, rule)
             self.lengths.add(len(text))
 
-    def covers(self, match: "HttpMatch") -> int | None:
+    def covers(self, match: HttpMatch) -> int | None:
         if self.everything is not None:
             return self.everything
         path = _path(match)
@@ -58,7 +59,7 @@ class _Taken:
         return None
 
 
-def _path(match: "HttpMatch") -> tuple[str, str, bool] | None:
+def _path(match: HttpMatch) -> tuple[str, str, bool] | None:
     """(kind, text, case ignored) of the condition on the path; None where every path matches."""
     uri = match.uri
     if uri is None or uri.kind is MatchKind.PRESENT or uri in _EVERY_PATH:
@@ -67,7 +68,7 @@ def _path(match: "HttpMatch") -> tuple[str, str, bool] | None:
     return uri.kind.value, uri.value.lower() if folded else uri.value, folded
 
 
-def _conditions(match: "HttpMatch") -> Conditions:
+def _conditions(match: HttpMatch) -> Conditions:
     """All conditions but the one on the path."""
     found: set[tuple[object, ...]] = set()
     for name in ("scheme", "method", "authority"):
@@ -120,7 +121,7 @@ def shadowed(rules: Sequence["HttpRoute"]) -> Iterator[Problem]:
 
 
 def _covering(
-    taken: dict[Conditions, _Taken], conditions: Conditions, match: "HttpMatch"
+    taken: dict[Conditions, _Taken], conditions: Conditions, match: HttpMatch
 ) -> int | None:
     if len(taken) > _MOST:
         candidates = [taken[part] for part in (frozenset(), conditions) if part in taken]

@@ -192,6 +192,7 @@ class FileSource:
             self._settling.lost(path, now)
             return []
         except OSError as error:
+            self._settling.failed(path)
             return self._replace(path, replace(self._of(path), report=(_unreadable(path, error),)))
         if self._settling.unsettled(path, after, now):
             return []

@@ -140,6 +140,12 @@ class Settling:
         elif file.held and file.wait is not _Wait.BLANK:
             file.wait, file.until = _Wait.BLANK, now + self._patience.blank
 
+    def failed(self, path: str) -> None:
+        """The file could not be read: the next listing finds it again."""
+        file = self._files.setdefault(path, _File())
+        file.stat = file.wait = None
+        file.held = True  # what is said of it goes when it goes
+
     def wake_at(self) -> float | None:
         """When `due` will have something to say, if nothing else happens."""
         if self._ready:

@@ -7,6 +7,7 @@ that are the same object, the one in force stays, and another takes over when it
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from controlplane.kinds import (
     Ignored,
@@ -22,6 +23,9 @@ from controlplane.kinds import (
 from controlplane.sources.changes import Age, Change, Config, Delete, Listed, Put, Report, file_key
 
 Slot = tuple[str, str]  # source, slot
+
+# how many of an object's other documents are named
+_NAMED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Store:
         self._verdicts: dict[Key, tuple[Verdict, ...]] = {}
         self._reports: dict[Key, dict[str, tuple[Verdict, ...]]] = {}
         self._changed: set[Key] = set()
+        self._news = False
 
     @property
     def synced(self) -> bool:
@@ -86,7 +91,7 @@ class Store:
     def apply(self, changes: Iterable[Change]) -> bool:
         """Take a batch as one step; whether it changed anything."""
         touched: dict[Key, None] = {}  # in order, so that equal input gives equal output
-        news = False
+        self._news = False
         for change in changes:
             match change:
                 case Put():
@@ -94,17 +99,16 @@ class Store:
                 case Delete():
                     self._forget((change.source, change.slot), touched)
                 case Report():
-                    news |= self._report(
-                        file_key(change.path), f"{change.source}/file", change.verdicts
-                    )
+                    part = f"{change.source}/file"
+                    self._report(file_key(change.path), part, change.verdicts)
                 case Listed():
-                    news |= change.source in self._unlisted
+                    self._news |= change.source in self._unlisted
                     self._unlisted.discard(change.source)
         for key in touched:
-            news |= self._settle(key)
-        if news:
+            self._settle(key)
+        if self._news:
             self._on_change()
-        return news
+        return self._news
 
     def take(self) -> Config:
         """The Config of now; `changed` counts from the one taken before."""
@@ -166,7 +170,7 @@ class Store:
         if nameless is not None:
             self._report(nameless[0], slot[1], ())
 
-    def _settle(self, key: Key) -> bool:
+    def _settle(self, key: Key) -> None:
         """Decide again what is in force for `key`."""
         claims = self._by_key.get(key, {})
         slot = self._choose(key, claims)
@@ -175,20 +179,21 @@ class Store:
             self._locations.pop(key, None)
             self._ages.pop(key, None)
             self._say(key, ())
-            return self._replace(key, None)
+            self._replace(key, None)
+            return
         claim = claims[slot]
         self._in_force[key] = slot
         if claim.put.location is not None:
             self._locations[key] = claim.put.location
         else:
             self._locations.pop(key, None)
-        said = self._say(key, (*_verdicts(claim.decoded), *_duplicates(key, claim, claims)))
+        self._say(key, (*_verdicts(claim.decoded), *_duplicates(key, claim, claims)))
         aged = self._ages.get(key) != claim.age
         self._ages[key] = claim.age
         decoded = claim.decoded
         if isinstance(decoded, Object):
             decoded = replace(decoded, order=claim.age)
-        return self._replace(key, decoded, aged=aged) or said
+        self._replace(key, decoded, aged=aged)
 
     def _choose(self, key: Key, claims: dict[Slot, _Claim]) -> Slot | None:
         """The claim in force stays, or moves within its file; else the first by place counts."""
@@ -206,10 +211,10 @@ class Store:
                     return slot
         return first[0]
 
-    def _replace(self, key: Key, now: Object | Refusal | None, *, aged: bool = False) -> bool:
+    def _replace(self, key: Key, now: Object | Refusal | None, *, aged: bool = False) -> None:
         before = self._objects.get(key) or self._refused.get(key)
         if before == now and not (aged and isinstance(now, Object)):
-            return False
+            return
         self._objects.pop(key, None)
         self._refused.pop(key, None)
         if isinstance(now, Object):
@@ -217,18 +222,18 @@ class Store:
         elif now is not None:
             self._refused[key] = now
         self._changed.add(key)
-        return True
+        self._news = True
 
-    def _say(self, key: Key, verdicts: tuple[Verdict, ...]) -> bool:
+    def _say(self, key: Key, verdicts: tuple[Verdict, ...]) -> None:
         if self._verdicts.get(key, ()) == verdicts:
-            return False
+            return
         if verdicts:
             self._verdicts[key] = verdicts
         else:
             del self._verdicts[key]
-        return True
+        self._news = True
 
-    def _report(self, key: Key, part: str, verdicts: tuple[Verdict, ...]) -> bool:
+    def _report(self, key: Key, part: str, verdicts: tuple[Verdict, ...]) -> None:
         """What one part of a file has to say; a file says what its parts say."""
         parts = self._reports.setdefault(key, {})
         parts.pop(part, None)
@@ -236,7 +241,7 @@ class Store:
             parts[part] = verdicts
         if not parts:
             del self._reports[key]
-        return self._say(key, tuple(one for part in parts.values() for one in part))
+        self._say(key, tuple(one for part in parts.values() for one in part))
 
     def _note(self, ignored: Ignored) -> None:
         """Say once that a kind is not used, for as long as there is a document of it."""
@@ -260,19 +265,23 @@ def _verdicts(decoded: Object | Refusal) -> tuple[Verdict, ...]:
 
 
 def _duplicates(key: Key, chosen: _Claim, claims: dict[Slot, _Claim]) -> tuple[Verdict, ...]:
+    """One verdict that names the documents, the one in force first."""
     others = sorted((one for one in claims.values() if one is not chosen), key=lambda c: c.place)
-    return tuple(
+    if not others:
+        return ()
+    named = [_where(one) for one in others[:_NAMED]]
+    if len(others) > _NAMED:
+        named.append(f"{len(others) - _NAMED} more")
+    return (
         Verdict(
             object=key,
             severity=Severity.WARNING,
             reason="DuplicateObject",
             field="metadata.name",
-            message=f"{key} is written in {_where(chosen)} and in {_where(other)}; "
-            f"the one in {_where(chosen)} is in force",
-            remedy=f"remove one of the two; the one in {_where(other)} takes over when the "
-            "first goes",
-        )
-        for other in others
+            message=f"it is written in {_where(chosen)}, which is in force, and in "
+            + ", ".join(named),
+            remedy=f"keep one of them; when the first goes, {_where(others[0])} takes over",
+        ),
     )
 
 

@@ -185,7 +185,7 @@ def _expect(event: Any, kind: str) -> None:
 
 def _scalar(event: Any) -> str | int | float | bool | None:
     text: str = event.value
-    if event.implicit[0]:
+    if event.implicit[0] and event.tag is None:
         return _plain(event, text)
     tag = event.tag
     if tag is None or tag in ("!", _PREFIX + "str"):

@@ -35,6 +35,7 @@ class Entry:
     owed      to be sent even if it is held
     cohort    names that are sent together while a culprit is searched; 0 is everyone else
     since     when a gate first held it back
+    maybe     values that came with one that was refused: the client may have applied them
     ghost     a removed route table that is in use until the client unsubscribes
     """
 
@@ -44,6 +45,7 @@ class Entry:
     owed: bool = False
     cohort: int = 0
     since: float | None = None
+    maybe: tuple[Resource | None, ...] = ()
     ghost: Held = None
 
     @property
@@ -51,10 +53,18 @@ class Entry:
         """What the client has once everything sent is acknowledged."""
         return self.sent[-1][1] if self.sent else self.acked
 
+    @property
+    def known(self) -> Held:
+        """What the client has as far as can be told; while a culprit is searched, nothing that
+        may be one."""
+        guess = self.maybe and self.last is None and not self.cohort
+        return self.maybe[-1] if guess else self.last
+
     def runs(self) -> Iterable[Held]:
         """All that the client may run at this moment."""
         yield self.acked
         yield self.ghost
+        yield from self.maybe
         for _, value in self.sent:
             yield value
 
@@ -64,11 +74,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One name in a response that was sent; `owed` is what the entry said before."""
+    """One name in a response that was sent."""
 
     name: str
     value: Resource | None
-    owed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +253,7 @@ class Ledger:
             elif item.value is not None:
                 entry.ghost = None
             entry.acked = item.value
+            entry.maybe = ()
             entry.cohort = 0
             # a client answers in order: what was sent before is replaced too
             entry.sent = tuple(sent for sent in entry.sent if sent[0] > flight.sequence)
@@ -252,7 +262,8 @@ class Ledger:
         return landed
 
     def crash(self, flight: Flight) -> list[Item]:
-        """`flight` was refused: its items that still count are to be sent again."""
+        """`flight` was refused: its items that still count. Which of them the client applied is
+        not known, so all are owed, whatever the goal is by then."""
         crashed: list[Item] = []
         for item in flight.items:
             entry = self.open.get(item.name)
@@ -260,9 +271,18 @@ class Ledger:
                 continue
             crashed.append(item)
             entry.sent = tuple(sent for sent in entry.sent if sent[0] != flight.sequence)
-            entry.owed = entry.owed or item.owed
+            entry.maybe += (item.value,)
+            entry.owed = True
             self.pending[item.name] = None
         return crashed
+
+    def refuse(self, nack: Nack) -> None:
+        """The client will not have this version: it was not applied, and is not sent again."""
+        entry = self.open[nack.name]
+        entry.rejected = nack
+        entry.owed = False
+        entry.maybe = tuple(value for value in entry.maybe if version_of(value) != nack.version)
+        entry.cohort = 0
 
     def abandon(self, name: str, entry: Entry) -> None:
         """`name` is gone, and the protocol has no word to tell."""
@@ -277,18 +297,30 @@ class Ledger:
         covered = self.covered()
         for name in covered if self.wildcard else sorted(covered):
             entry = self.open.get(name)
-            value = self.wanted(name) if entry is None else chosen.get(name, entry.last)
+            if entry is None:
+                value: Held = self.wanted(name)
+            else:
+                value = chosen.get(name, entry.known)
             if isinstance(value, Resource):
                 yield value
         for name, entry in self.open.items():
-            if name not in covered and name not in chosen and isinstance(entry.last, Resource):
-                yield entry.last
+            if name not in covered and name not in chosen and isinstance(entry.known, Resource):
+                yield entry.known
+
+    def doubtful(self, chosen: Mapping[str, Resource | None]) -> Iterator[tuple[str, Resource]]:
+        """Names that a response with all of the type sets anew, because the client may have
+        applied another value."""
+        for name, entry in self.open.items():
+            known = entry.known
+            if entry.maybe and name not in chosen and isinstance(known, Resource):
+                yield name, known
 
     def settle(self, name: str, entry: Entry) -> bool:
         """Close the entry if the client holds what it shall; whether nothing is to be sent."""
         target = self.target(name, entry.last)
-        if entry.owed or version_of(entry.last) != version_of(target):
+        if entry.owed or entry.maybe or version_of(entry.last) != version_of(target):
             return False
+        entry.since = None
         self.pending.pop(name, None)
         self.leaving.pop(name, None)
         kept = target is not None and self.goal.get(self.type_url, name) is None
@@ -315,3 +347,8 @@ class Ledger:
         if entry is not None:
             return entry.acked
         return self.wanted(name) if self.covers(name) else None
+
+    def has(self, name: str) -> bool:
+        """Whether the client has any version of it, and be it one that it was told is gone."""
+        entry = self.open.get(name)
+        return self.held(name) is not None or (entry is not None and entry.ghost is not None)

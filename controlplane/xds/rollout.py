@@ -16,6 +16,8 @@ from controlplane.xds.resources import Resource
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
 
 _MOST_IN_FLIGHT: Final = 4
+# the number of all that the client's last stream sent
+BEFORE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,6 @@ class Drain:
     listener: str
     clusters: frozenset[str] | None
     tables: frozenset[str] | None
-    awaits: frozenset[str]
     at: float
     since: float | None = None
 
@@ -84,6 +85,7 @@ class Rollout:
     cold    clusters that are not warm yet, with the number of the response that carried them
             (0: not sent)
     bare    clusters whose assignment was not sent since they were
+    before  clusters that the client's last stream left cold, with their versions
     claimed whether the client brought versions and it is not yet known what it runs
     """
 
@@ -93,10 +95,18 @@ class Rollout:
     bare: dict[str, int] = field(default_factory=dict)
     drains: list[Drain] = field(default_factory=list)
     gates: dict[str, Gate] = field(default_factory=dict)
+    before: Mapping[str, str] = field(default_factory=dict)
     claimed: bool = False
     start: float = 0.0
 
     # what happened
+
+    def reconnected(self, claims: Mapping[str, str]) -> None:
+        """The client says which clusters it has: those of which the last stream did not learn
+        that they are warm may still wait for an assignment that the client already has."""
+        for name, version in self.before.items():
+            if claims.get(name) == version:
+                self.bare[name] = BEFORE
 
     def sent(self, type_url: str, sequence: int, items: Iterable[Item]) -> None:
         """A response with `items` goes out."""
@@ -149,10 +159,12 @@ class Rollout:
         elif type_url == CLUSTER and item.name in self.cold:
             self.cold[item.name] = 0
 
-    def dropped(self, type_url: str, name: str) -> None:
-        """`name` need not be sent any more."""
-        if type_url == CLUSTER and self.cold.get(name) == 0:
-            del self.cold[name]
+    def dropped(self, type_url: str, name: str, *, refused: bool) -> None:
+        """`name` need not be sent any more, or must not because the client refused it."""
+        if (type_url == CLUSTER and self.cold.get(name) == 0) or (
+            type_url == ASSIGNMENT and refused
+        ):
+            self.cold.pop(name, None)
 
     def forget(self, cluster: str) -> None:
         """The proxy does not have, or not want, `cluster` any more."""
@@ -170,7 +182,7 @@ class Rollout:
             tables = old.tables if new is None else old.tables - new.tables
             if not clusters and not tables:
                 return
-        drain = Drain(item.name, clusters, tables, NOTHING if new is None else new.tables, now)
+        drain = Drain(item.name, clusters, tables, now)
         self.drains.append(drain)
         self._tick(drain, now)
 
@@ -178,14 +190,13 @@ class Rollout:
         if drain.since is not None:
             return
         # until it has its route tables, the new listener does not take over
+        successor = self.books[LISTENER].held(drain.listener)
+        awaits = successor.tables if isinstance(successor, Resource) else NOTHING
         routes = self.books[ROUTE]
         if routes.asked:
-            missing = any(
-                routes.held(table) is None and routes.goal.get(ROUTE, table) is not None
-                for table in drain.awaits
-            )
+            missing = any(not routes.has(table) for table in awaits)
         else:
-            missing = bool(drain.awaits) and now < drain.at + self.timing.stage_wait
+            missing = bool(awaits) and now < drain.at + self.timing.stage_wait
         if not missing:
             drain.since = now
 
@@ -217,7 +228,9 @@ class Rollout:
             yield from self._in_flight(ledger, name, entry)
         if want is None:
             yield from self._before_removal(ledger, name, entry, now)
-        elif ledger.type_url in (LISTENER, ROUTE) and not want.clusters.isdisjoint(self.cold):
+        elif want.clusters.isdisjoint(self.cold):
+            entry.since = None
+        elif ledger.type_url in (LISTENER, ROUTE):
             yield from self._before_use(entry, want, now)
 
     def _gated(self, type_url: str, name: str) -> Iterator[Hold]:
@@ -243,6 +256,7 @@ class Rollout:
             if name in self.cold and (found := goal.get(CLUSTER, name)) is not None
         }
         if not cold:
+            entry.since = None
             return
         if entry.since is None:
             entry.since = now

@@ -5,7 +5,7 @@ request is read and in what a response has to repeat. It has no clock, no socket
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from controlplane.xds.culprits import named
@@ -23,7 +23,7 @@ from controlplane.xds.reports import (
 from controlplane.xds.requests import Request
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot
 from controlplane.xds.responses import Response, Splices
-from controlplane.xds.rollout import Gate, Hold, Rollout, Timing, replaces
+from controlplane.xds.rollout import BEFORE, Gate, Hold, Rollout, Timing, replaces
 from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
 
@@ -32,6 +32,7 @@ _BREAK: Final = (LISTENER, ROUTE, CLUSTER, ASSIGNMENT)
 _SORTED_FROM: Final = 33
 # a removal has no version; this one stands for a removal that was refused
 _GONE: Final = ""
+_NOTHING_COLD: Final[Mapping[str, str]] = {}
 
 Choice = tuple[str, Resource | None]
 
@@ -54,7 +55,7 @@ class Session:
         stream: str = "",
         full_state: bool = False,
         splices: Splices | None = None,
-        cold: frozenset[str] = NOTHING,
+        cold: Mapping[str, str] = _NOTHING_COLD,
     ) -> None:
         self.stream = stream
         self._delta = delta
@@ -66,9 +67,8 @@ class Session:
         self._rollout = Rollout(timing, self._books)
         self._goal: Snapshot | None = None
         self._started = False
-        # the first number stands for what the last stream sent
-        self._sequence = 1
-        self._rollout.bare = dict.fromkeys(cold, self._sequence)
+        self._sequence = BEFORE
+        self._rollout.before = cold
         self._cohort = 0
         self._wake = math.inf
         self._now = 0.0
@@ -153,10 +153,18 @@ class Session:
         ledger = self._books.get(type_url)
         return ledger is not None and ledger.covers(name)
 
-    def cold(self) -> frozenset[str]:
-        """Clusters that were sent and are not known to be warm: for the client's next stream."""
-        rollout = self._rollout
-        return frozenset(rollout.bare) | {name for name, number in rollout.cold.items() if number}
+    def cold(self) -> Mapping[str, str]:
+        """Clusters that were sent and are not known to be warm, and the version sent: for the
+        client's next stream."""
+        sent = dict.fromkeys(self._rollout.bare) | self._rollout.cold
+        clusters = self._books[CLUSTER]
+        found: dict[str, str] = {}
+        for name in sent:
+            entry = clusters.open.get(name)
+            last = clusters.wanted(name) if entry is None else entry.last
+            if last is not None and clusters.covers(name):
+                found[name] = last.version
+        return found
 
     def status(self) -> SessionStatus:
         """The stream for people; costs what the client holds."""
@@ -202,10 +210,7 @@ class Session:
             if culprit:
                 version = _GONE if item.value is None else item.value.version
                 culprits.append((item.name, version))
-                entry = ledger.open[item.name]
-                entry.rejected = Nack(item.name, version, text)
-                entry.owed = False
-                entry.cohort = 0
+                ledger.refuse(Nack(item.name, version, text))
             self._rollout.refused(ledger.type_url, item, culprit=culprit)
         self._events.append(Nacked(ledger.type_url, tuple(culprits), text))
 
@@ -227,10 +232,11 @@ class Session:
             choice = self._choice(ledger, name, entry, now)
             if choice is not None:
                 groups.setdefault(choice[0], []).append(choice[1])
+        leaving = list(ledger.leaving)
         for key in sorted(groups):
             chosen = groups[key]
             if ledger.type_url == LISTENER:
-                chosen.extend(self._replaced(ledger, chosen))
+                chosen.extend(list(self._replaced(ledger, leaving, chosen)))
             yield self._send(ledger, chosen, now)
             if not self._delta:
                 break
@@ -243,12 +249,13 @@ class Session:
     ) -> tuple[tuple[int, bool], Choice] | None:
         """The value of `name` that may go now, and with whom."""
         if ledger.settle(name, entry):
-            self._rollout.dropped(ledger.type_url, name)
+            self._rollout.dropped(ledger.type_url, name, refused=False)
             return None
         want = ledger.wanted(name, entry.last)
         if want is None:
-            if entry.last is None:
+            if entry.last is None and not entry.maybe:
                 return (entry.cohort, False), (name, None)
+            entry.since = None
             del ledger.pending[name]
             ledger.leaving[name] = None
             return None
@@ -256,7 +263,7 @@ class Session:
             if not (entry.owed and isinstance(entry.acked, Resource)):
                 entry.owed = False
                 del ledger.pending[name]
-                self._rollout.dropped(ledger.type_url, name)
+                self._rollout.dropped(ledger.type_url, name, refused=True)
                 return None
             # the cluster that it belongs to warms with what was good
             want = entry.acked
@@ -266,15 +273,16 @@ class Session:
         apart = self._delta and ledger.type_url == CLUSTER and not want.needs_assignment
         return (entry.cohort, apart), (name, want)
 
-    def _replaced(self, ledger: Ledger, chosen: list[Choice]) -> list[Choice]:
+    def _replaced(
+        self, ledger: Ledger, leaving: list[str], chosen: list[Choice]
+    ) -> Iterator[Choice]:
         """Listeners that give up an address to one that is sent: they go with it."""
-        return [
-            (name, None)
-            for name in ledger.leaving
+        for name in leaving:
+            held = tuple(ledger.open[name].runs())
             if any(
-                value is not None and replaces(value, ledger.open[name].last) for _, value in chosen
-            )
-        ]
+                value is not None and replaces(value, old) for _, value in chosen for old in held
+            ):
+                yield name, None
 
     def _break(self, ledger: Ledger, now: float) -> Iterator[Response]:
         """Responses that remove."""
@@ -333,8 +341,10 @@ class Session:
         if len(chosen) >= _SORTED_FROM:
             # whatever order the client asked in, equal responses are equal bytes
             chosen.sort(key=_name)
+        if self._full(ledger):
+            chosen = [*chosen, *ledger.doubtful(dict(chosen))]
         self._sequence += 1
-        items = tuple(Item(name, value, ledger.open[name].owed) for name, value in chosen)
+        items = tuple(Item(name, value) for name, value in chosen)
         if self._full(ledger):
             resources = tuple(ledger.state(dict(chosen)))
         else:

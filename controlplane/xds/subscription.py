@@ -24,6 +24,8 @@ def delta_subscribe(ledger: Ledger, rollout: Rollout, request: Request) -> None:
     claims = request.initial_versions if first else _NO_CLAIMS
     if claims and ledger.type_url != ASSIGNMENT:
         rollout.claimed = True
+        if ledger.type_url == CLUSTER:
+            rollout.reconnected(claims)
     added = dict.fromkeys(request.subscribe)
     legacy = first and not added and not request.unsubscribe and ledger.type_url in WILDCARD_TYPES
     everything = EVERYTHING in added

@@ -2,12 +2,12 @@
 
 It shares no code with the session: it decodes the bytes with betterproto2, keeps what an Envoy
 keeps (warming and active clusters, listeners that wait for their route tables, listeners that
-drain), asks for what follows from that, and raises Broken as soon as a promise is.
+drain), asks for what follows from that, and raises BrokenError as soon as a promise is.
 """
 
 import warnings
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -38,7 +38,7 @@ RDS = _TYPE + "config.route.v3.RouteConfiguration"
 TYPES = (CDS, EDS, LDS, RDS)
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """A promise of the control plane is broken."""
 
 
@@ -71,14 +71,16 @@ def understand(type_url: str, value: bytes) -> Known:
         }
         return Known(table.name, value, clusters=frozenset(used))
     if type_url != LDS:
-        raise Broken(f"a resource of type {type_url}")
+        raise BrokenError(f"a resource of type {type_url}")
     listener = Listener.parse(value)
     tables: set[str] = set()
     clusters: set[str] = set()
     for chain in listener.filter_chains:
         for item in chain.filters:
             if item.typed_config.type_url.endswith("HttpConnectionManager"):
-                tables.add(HttpConnectionManager.parse(item.typed_config.value).rds.route_config_name)
+                tables.add(
+                    HttpConnectionManager.parse(item.typed_config.value).rds.route_config_name
+                )
             else:
                 clusters.add(TcpProxy.parse(item.typed_config.value).cluster)
     socket = listener.address.socket_address
@@ -122,23 +124,26 @@ class StrictEnvoy:
         self.names_culprit = True
         self.excused: set[str] = set()  # clusters that were refused
         self.withheld: list[bytes] = []  # acknowledgements of CDS, while a cluster warms
+        self.configured = False  # clusters came once, on whatever stream
         self.initialised = False
         self.received = 0
         self.now = 0.0
 
     # the stream
 
-    def connect(self, *, remembered: bool = True) -> None:
+    def connect(self, *, doubtful: Collection[str] | None = ()) -> None:
         """Open a new stream: with what it has, if it has anything.
 
-        A server that does not remember (`remembered`) what was under way cannot know that a
-        cluster still waits for an assignment that the client has already.
+        `doubtful` clusters may not have got their assignment, as far as the server knows. A
+        server that does not remember (None) cannot know that a cluster still waits for an
+        assignment that the client has already.
         """
-        if not remembered:
+        if doubtful is None:
             self.excused |= self.warming.keys() & self.assignments.keys()
         self.outbox.clear()
         self.withheld.clear()
         self.channels = {type_url: Channel() for type_url in TYPES}
+        self.channels[EDS].fresh.update(list(doubtful or ()))
         self._ask(CDS, ())
         wanted = {name for name, known in self._clusters().items() if known.eds}
         if wanted:
@@ -157,10 +162,10 @@ class StrictEnvoy:
             new: dict[str, tuple[str, Known]] = {}
             for item in delta.resources:
                 if item.resource is None or not item.version:
-                    raise Broken(f"{item.name} has no version or no content")
+                    raise BrokenError(f"{item.name} has no version or no content")
                 known = understand(item.resource.type_url, item.resource.value)
                 if known.name != item.name or item.resource.type_url != type_url:
-                    raise Broken(f"{item.name} is {known.name}")
+                    raise BrokenError(f"{item.name} is {known.name}")
                 self._once(type_url, item.name, item.version)
                 new[item.name] = (item.version, known)
         else:
@@ -179,7 +184,7 @@ class StrictEnvoy:
             self.channels[type_url].version = state.version_info
         channel = self.channels.get(type_url)
         if channel is None or not channel.asked:
-            raise Broken(f"{type_url} was not asked for")
+            raise BrokenError(f"{type_url} was not asked for")
         channel.nonce = nonce
         bad = [name for name, (_, known) in new.items() if (type_url, known.content) in self.poison]
         for name in bad:
@@ -208,7 +213,7 @@ class StrictEnvoy:
         if channel.fresh[name]:
             channel.fresh[name] -= 1
         elif self.versions[type_url].get(name) == version:
-            raise Broken(f"{name} came twice at {version}")
+            raise BrokenError(f"{name} came twice at {version}")
 
     def understood(self, type_url: str, name: str) -> bytes:
         """The content that it has of this name, in force or not yet; empty for nothing."""
@@ -227,9 +232,8 @@ class StrictEnvoy:
     def _clusters(self) -> dict[str, Known]:
         return {**self.active, **self.warming}
 
-    def _apply(
-        self, type_url: str, new: dict[str, tuple[str, Known]], gone: Iterable[str]
-    ) -> None:
+    def _apply(self, type_url: str, new: dict[str, tuple[str, Known]], gone: Iterable[str]) -> None:
+        self.configured = self.configured or type_url == CDS
         versions = self.versions[type_url]
         for name in gone:
             versions.pop(name, None)
@@ -273,7 +277,7 @@ class StrictEnvoy:
     def _apply_listener(self, known: Known) -> None:
         for other in (*self.listeners.values(), *self.waiting.values()):
             if other.name != known.name and other.addresses & known.addresses:
-                raise Broken(f"{known.name} has the address of {other.name}")
+                raise BrokenError(f"{known.name} has the address of {other.name}")
         self.waiting[known.name] = known
 
     def _follow(self) -> None:
@@ -289,7 +293,7 @@ class StrictEnvoy:
         if not self.warming:
             self.outbox.extend(self.withheld)
             self.withheld.clear()
-            if not self.initialised and self.channels[CDS].nonce:
+            if not self.initialised and self.configured:
                 self.initialised = True
                 self._ask(LDS, ())
         self._subscribe(RDS, self._used_tables())
@@ -319,13 +323,13 @@ class StrictEnvoy:
                     used |= self.tables[table].clusters
             lost = used - self.active.keys() - self.excused
             if lost:
-                raise Broken(f"{known.name} sends to {sorted(lost)}, which it lacks")
+                raise BrokenError(f"{known.name} sends to {sorted(lost)}, which it lacks")
 
     def give_up(self) -> None:
         """The initial fetch timeout: what warms is used as it is. Only a refusal excuses it."""
         forgotten = self.warming.keys() - self.excused
         if forgotten:
-            raise Broken(f"{sorted(forgotten)} warm without assignment")
+            raise BrokenError(f"{sorted(forgotten)} warm without assignment")
         self.active.update(self.warming)
         self.warming.clear()
         self._follow()

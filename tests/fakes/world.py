@@ -10,8 +10,8 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
-    HttpConnectionManager,
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
@@ -59,7 +59,7 @@ def listener(
     message.address.socket_address.address = "127.0.0.1"
     message.address.socket_address.port_value = port
     for table in tables:
-        manager = HttpConnectionManager(stat_prefix=table)
+        manager = http_connection_manager_pb2.HttpConnectionManager(stat_prefix=table)
         manager.rds.route_config_name = table
         manager.rds.config_source.ads.SetInParent()
         chain = message.filter_chains.add().filters.add(name="http")

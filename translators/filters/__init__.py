@@ -17,3 +17,5 @@ ORDER: Final[tuple[Callable[[HttpConnection], HttpFilter | None], ...]] = (
     cors.http_filter,
     router.http_filter,
 )
+# what gRPC clients know of these
+PROXYLESS_ORDER: Final = (fault.http_filter, router.http_filter)

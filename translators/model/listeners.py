@@ -74,3 +74,4 @@ class Listener:
     # destination ports that an inspector does not look at, by inspector
     uninspected: tuple[tuple[Inspector, tuple[int, ...]], ...] = ()
     detection_timeout: bool = False  # listener_filters_timeout 0 s, and on after it
+    api: bool = False  # not listened on: how a gRPC client finds the routes of its target

@@ -121,11 +121,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class VirtualHost:
-    """The unit of a route table: packed once, spliced into every table that has it."""
+    """The unit of a route table: packed once, spliced into every table that has it.
+
+    `proxyless`: for gRPC clients, which take the time limit of a call from max_stream_duration.
+    """
 
     name: str
     domains: tuple[str, ...]
     routes: tuple[Route, ...]
+    proxyless: bool = False
 
 
 class CatchAll(StrEnum):

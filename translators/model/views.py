@@ -37,6 +37,7 @@ class Cluster:
     bind_source: str = ""
     downstream_protocol: bool = False
     unlimited: bool = True  # circuit breakers far away; BlackHoleCluster has none
+    proxyless: bool = False  # for gRPC clients: nothing that they do not know
     source: ObjectRef | None = None
 
 

@@ -139,3 +139,17 @@ def test_a_switch_of_all_files_is_read_at_once() -> None:
     assert files.wake_at() is None
     files.switched({PATH: stat(inode=7)})
     assert files.due(0.0) == [(Action.READ, PATH)]
+
+
+def test_a_file_that_could_not_be_read_is_tried_with_the_next_listing() -> None:
+    files = Settling(PATIENCE)
+    files.moved(PATH)
+    files.due(0.0)
+    assert not files.unsettled(PATH, stat(), 0.0)
+    files.failed(PATH)
+    assert files.wake_at() is None
+    files.found({PATH: stat()}, 1.0)
+    assert files.due(1.030) == [(Action.READ, PATH)]
+    files.failed(PATH)
+    files.lost(PATH, 2.0)
+    assert files.due(2.050) == [(Action.FORGET, PATH)]

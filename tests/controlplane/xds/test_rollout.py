@@ -50,9 +50,7 @@ def worlds(draw: st.DrawFn) -> Resources:
         direct = draw(TARGETS)
         tables.update(mine)
         used.update(direct)
-        found.append(
-            listener(name, draw(NUMBERS), tables=mine, clusters=direct, port=PORTS[name])
-        )
+        found.append(listener(name, draw(NUMBERS), tables=mine, clusters=direct, port=PORTS[name]))
     tables.update(draw(st.sets(st.sampled_from(TABLES), max_size=1)))
     for name in sorted(tables):
         targets = draw(TARGETS)
@@ -91,9 +89,7 @@ class Rollouts(RuleBasedStateMachine):
         self._publish(resources)
 
     @rule(resources=worlds(), pick=st.integers(0, 20), named=st.booleans())
-    def change_to_something_bad(
-        self, resources: Resources, pick: int, named: bool
-    ) -> None:
+    def change_to_something_bad(self, resources: Resources, pick: int, named: bool) -> None:
         able = [item for item in resources if item.type_url in self.poisonable]
         if able:
             bad = able[pick % len(able)]
@@ -108,7 +104,10 @@ class Rollouts(RuleBasedStateMachine):
     @rule()
     def accept_everything(self) -> None:
         self.client.poison.clear()
-        self.reconnect(None, True)  # a refused version is not tried again on the same stream
+        if self.delta:  # a refused version is not tried again on the same stream
+            self.reconnect(None, True)
+        else:
+            self._publish(Resources(()))
 
     @rule(count=st.integers(1, 4))
     def deliver_to_server(self, count: int) -> None:
@@ -131,13 +130,18 @@ class Rollouts(RuleBasedStateMachine):
     def reconnect(self, resources: Resources | None, remembered: bool) -> None:
         """To the same process (it remembers), or to another one; the world may have changed."""
         if not self.delta:
-            # a SotW client does not say what it holds: nothing can be kept for it
+            # a SotW client does not say what it holds: nothing older can be kept for it
+            if self.client.poison:
+                return
+            self.settle()
             resources = None
-        cold = self.session.cold() if remembered else frozenset()
+        cold = self.session.cold() if remembered else {}
         self.to_client.clear()
         self.session = Session(delta=self.delta, timing=PATIENT, cold=cold)
-        self.client.connect(remembered=remembered)
+        self.client.connect(doubtful=cold if remembered else None)
         self._publish(self.goal_resources() if resources is None else resources)
+        if not self.delta:
+            self.settle()
 
     @rule()
     def settle(self) -> None:
@@ -151,7 +155,7 @@ class Rollouts(RuleBasedStateMachine):
             self._poll()
             self._pump()
         waited = [event for event in self.session.events() if isinstance(event, Waited)]
-        assert waited == []
+        assert waited == [], waited
         bad = {type_url for type_url, _ in self.client.poison}
         for type_url in (CDS, EDS, LDS, RDS):
             goal = {
@@ -180,9 +184,8 @@ class Rollouts(RuleBasedStateMachine):
         refused: set[str] = set()
         for name, item in self.goal.get(type_url, {}).items():
             assert item.packed is not None
-            if (type_url, item.packed.value) in self.client.poison:
-                refused.add(name)
-            elif type_url == LDS and item.tables & self._refused(RDS):
+            waits = type_url == LDS and bool(item.tables & self._refused(RDS))
+            if waits or (type_url, item.packed.value) in self.client.poison:
                 refused.add(name)
         return refused
 

@@ -1,0 +1,65 @@
+"""What became of every request."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+REMEMBERED: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One request; times are perf_counter seconds. `error` is "" when it was answered well."""
+
+    flow: str
+    started: float
+    ended: float
+    canary: bool = False
+    version: str = ""
+    pod: str = ""
+    route: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the ledger: how many were sent and failed until then."""
+
+    sent: int
+    failed: int
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts all, and remembers the last ones."""
+
+    outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    sent: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    failures: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.sent[outcome.flow] += 1
+        if outcome.error:
+            self.failed[outcome.flow] += 1
+            self.failures.append(outcome)
+
+    def mark(self) -> Mark:
+        return Mark(self.sent.total(), self.failed.total())
+
+    def ended_since(self, time: float) -> Iterator[Outcome]:
+        """Those that ended at `time` or later, the newest first."""
+        for outcome in reversed(self.outcomes):
+            if outcome.ended < time:
+                return
+            yield outcome
+
+    def started_since(self, time: float, flow: str) -> list[Outcome]:
+        """Good and bad ones of a flow that started at `time` or later."""
+        return [
+            outcome
+            for outcome in self.ended_since(time)
+            if outcome.flow == flow and outcome.started >= time
+        ]

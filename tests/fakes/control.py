@@ -1,0 +1,111 @@
+"""`meshpilot serve` as a process of its own: started, killed and started again."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import yaml
+
+START_SECONDS = 20.0
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now. Envoys are told it before the control plane binds it."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class ControlPlane:
+    """One control plane with a configuration directory; ports stay the same over restarts."""
+
+    directory: Path
+    flags: tuple[str, ...] = ()
+    ads: int = field(default_factory=free_port)
+    http: int = field(default_factory=free_port)
+    metrics: int = field(default_factory=free_port)
+    process: asyncio.subprocess.Process | None = None
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "config"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "control.log"
+
+    async def start(self) -> None:
+        """Returns when /ready says so. A process that ends before is an error with its log."""
+        self.config.mkdir(exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", "import cli; cli.main()", "serve"),
+                *("--config-dir", str(self.config)),
+                *("--state-dir", str(self.directory / "state")),
+                *("--ads-address", f"127.0.0.1:{self.ads}"),
+                *("--http-address", f"127.0.0.1:{self.http}"),
+                *("--metrics-address", f"127.0.0.1:{self.metrics}"),
+                *self.flags,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONWARNINGS": "default"},
+                cwd=Path(__file__).parents[2],
+            )
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._ready():
+                if self.process.returncode is not None:
+                    raise AssertionError(f"meshpilot serve ended:\n{self.log.read_text()[-4000:]}")
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """As a crash would: nothing can be said or written any more."""
+        assert self.process is not None
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(10):
+                await self.process.wait()
+        except TimeoutError:
+            await self.kill()
+
+    async def get(self, path: str) -> object:
+        """A debug page."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{self.http}{path}") as answer,
+        ):
+            return json.loads(await answer.text())
+
+    async def _ready(self) -> bool:
+        try:
+            async with (
+                aiohttp.ClientSession() as client,
+                client.get(f"http://127.0.0.1:{self.http}/ready") as answer,
+            ):
+                return answer.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    def write(self, name: str, *documents: dict[str, object]) -> None:
+        """Put a file in place by a rename, which counts at once."""
+        self.config.mkdir(exist_ok=True)
+        path = self.config / name
+        temporary = self.directory / f".{name}.new"
+        temporary.write_text(yaml.safe_dump_all(documents))
+        temporary.replace(path)
+
+    def remove(self, name: str) -> None:
+        (self.config / name).unlink()
