@@ -83,7 +83,8 @@ def pack_host(host: VirtualHost) -> PackedHost:
         name=host.name,
         domains=host.domains,
         routes=map(proxyless_route if host.proxyless else outbound_route, host.routes),
-        include_request_attempt_count=True,
+        # Istio counts the attempts of requests that go somewhere
+        include_request_attempt_count=bool(host.routes),
     )
     return _packed(host, wire)
 

@@ -80,14 +80,12 @@ def _compiled(draft: Draft, item: Object) -> Rules:
 
 
 def _only_port(draft: Draft, host: str) -> int | None:
-    for service in draft.by_hostname.get(host):
-        found = draft.services.get(service)
-        if found is not None and len(found.service.ports) == 1:
-            return found.service.ports[0].number
-    for service in _written_ids(draft, host):
-        written = draft.written.get(service)
-        if written is not None and len(written.ports) == 1:
-            return written.ports[0].number
+    """The sole port of the service, as written, else as it is kept."""
+    written = [draft.written.get(service) for service in _written_ids(draft, host)]
+    kept = [draft.services.get(service) for service in draft.by_hostname.get(host)]
+    services = [s for s in written if s is not None] or [r.service for r in kept if r is not None]
+    if services and len(services[0].ports) == 1:
+        return services[0].ports[0].number
     return None
 
 

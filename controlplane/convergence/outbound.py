@@ -43,26 +43,28 @@ def build(
 
     in_use  names of retired assignments that some proxy still asks for
     """
-    visible = before.visible if before is not None else None
     rebuild = before is None or before.viewer != viewer
     if rebuild or _scope_moved(world.touched, viewer):
         visible = _visible(world, viewer)
-        old = before.parts if before is not None else {}
-        wanted = dict.fromkeys(_everything(world, viewer, visible))
-        parts = {id: part for id in wanted if (part := _part(world, id, viewer)) is not None}
-        parts = {id: _same(old.get(id), part) for id, part in parts.items()}
     else:
         assert before is not None
-        parts = dict(before.parts)
-        for id in _affected(world):
-            if not _seen(world, id, viewer, visible):
-                parts.pop(id, None)
-                continue
-            part = _part(world, id, viewer)
-            if part is None:
-                parts.pop(id, None)
-            else:
-                parts[id] = _same(parts.get(id), part)
+        visible = before.visible
+    if rebuild:
+        old = before.parts if before is not None else {}
+        parts: dict[ServiceId, Contribution] = {}
+        affected = dict.fromkeys(_everything(world, viewer, visible))
+    else:
+        assert before is not None
+        old, parts = before.parts, dict(before.parts)
+        affected = dict.fromkeys(_affected(world))
+        if visible != before.visible:
+            affected |= dict.fromkeys((visible or frozenset()) ^ (before.visible or frozenset()))
+    for id in affected:
+        part = _part(world, id, viewer) if _seen(world, id, viewer, visible) else None
+        if part is None:
+            parts.pop(id, None)
+        else:
+            parts[id] = _same(old.get(id), part)
     old_parts = before.parts if before is not None and not rebuild else {}
     old_view = before.view if before is not None and not rebuild else None
     view = _view(viewer, parts, old_parts, old_view)
@@ -99,7 +101,9 @@ def _retired(
 def _scope_moved(touched: Touched, viewer: Viewer) -> bool:
     """Whether the set of services that are seen may differ: with egress hosts given, routes
     import their destinations."""
-    return viewer.scope is not None and bool(viewer.scope.egress) and bool(touched.hosts)
+    if viewer.scope is None or not viewer.scope.egress:
+        return False
+    return bool(touched.hosts or touched.services)
 
 
 def _same(old: Contribution | None, new: Contribution) -> Contribution:

@@ -31,7 +31,10 @@ def update(draft: Draft, *, drained: frozenset[ServiceId]) -> frozenset[ServiceI
 
 
 def _used(draft: Draft, host: str) -> frozenset[tuple[int | None, str]]:
-    """(port, subset) of `host` that routes in force name. `*` hosts take what they cover."""
+    """(port, subset) of `host` that routes in force name. `*` hosts take what they cover. As
+    Istio does, nothing is kept."""
+    if draft.options.missing_destination == "istio":
+        return frozenset()
     found: set[tuple[int | None, str]] = set()
     names = [n for n in draft.naming if covers(host, n)] if host.startswith("*") else [host]
     for name in names:

@@ -53,7 +53,7 @@ def services_of(item: Object, domain: str) -> tuple[Service, ...]:
                         Port(p.number, p.name, p.protocol, p.target_port or p.number)
                         for p in spec.ports
                     ),
-                    addresses=spec.addresses,
+                    addresses=spec.addresses_of(host),
                     external=spec.external,
                     kubernetes=False,
                     export_to=spec.export_to or ("*",),

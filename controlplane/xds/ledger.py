@@ -312,7 +312,8 @@ class Ledger:
         applied another value."""
         for name, entry in self.open.items():
             known = entry.known
-            if entry.maybe and name not in chosen and isinstance(known, Resource):
+            settled = name in chosen or entry.cohort
+            if entry.maybe and not settled and isinstance(known, Resource):
                 yield name, known
 
     def settle(self, name: str, entry: Entry) -> bool:

@@ -83,7 +83,7 @@ class Rollout:
     """The stages of one stream.
 
     cold    clusters that are not warm yet, with the number of the response that carried them
-            (0: not sent)
+    unsent  clusters that could not even be sent yet
     bare    clusters whose assignment was not sent since they were
     before  clusters that the client's last stream left cold, with their versions
     claimed whether the client brought versions and it is not yet known what it runs
@@ -92,6 +92,7 @@ class Rollout:
     timing: Timing
     books: Mapping[str, Ledger]
     cold: dict[str, int] = field(default_factory=dict)
+    unsent: frozenset[str] = NOTHING
     bare: dict[str, int] = field(default_factory=dict)
     drains: list[Drain] = field(default_factory=list)
     gates: dict[str, Gate] = field(default_factory=dict)
@@ -107,6 +108,8 @@ class Rollout:
         for name, version in self.before.items():
             if claims.get(name) == version:
                 self.bare[name] = BEFORE
+        # nor does it say which listeners it is still draining
+        self.drains.append(Drain("of the last stream", None, None, self.start, self.start))
 
     def sent(self, type_url: str, sequence: int, items: Iterable[Item]) -> None:
         """A response with `items` goes out."""
@@ -135,7 +138,7 @@ class Rollout:
         """The response was acknowledged; each item comes with what it replaces."""
         if type_url == ASSIGNMENT:
             for item, _ in landed:
-                if 0 < self.cold.get(item.name, 0) < sequence:
+                if self.cold.get(item.name, sequence) < sequence:
                     del self.cold[item.name]
         elif type_url == CLUSTER:
             asked = self.books[ASSIGNMENT].asked
@@ -156,15 +159,8 @@ class Rollout:
                 self.cold.pop(item.name, None)
             if type_url == CLUSTER:
                 self.bare.pop(item.name, None)
-        elif type_url == CLUSTER and item.name in self.cold:
-            self.cold[item.name] = 0
-
-    def dropped(self, type_url: str, name: str, *, refused: bool) -> None:
-        """`name` need not be sent any more, or must not because the client refused it."""
-        if (type_url == CLUSTER and self.cold.get(name) == 0) or (
-            type_url == ASSIGNMENT and refused
-        ):
-            self.cold.pop(name, None)
+        elif type_url == CLUSTER:
+            self.cold.pop(item.name, None)  # it is unsent now
 
     def forget(self, cluster: str) -> None:
         """The proxy does not have, or not want, `cluster` any more."""
@@ -228,7 +224,7 @@ class Rollout:
             yield from self._in_flight(ledger, name, entry)
         if want is None:
             yield from self._before_removal(ledger, name, entry, now)
-        elif want.clusters.isdisjoint(self.cold):
+        elif want.clusters.isdisjoint(self.cold) and want.clusters.isdisjoint(self.unsent):
             entry.since = None
         elif ledger.type_url in (LISTENER, ROUTE):
             yield from self._before_use(entry, want, now)
@@ -253,7 +249,8 @@ class Rollout:
         cold = {
             name: found.needs_assignment
             for name in want.clusters - known
-            if name in self.cold and (found := goal.get(CLUSTER, name)) is not None
+            if (name in self.cold or name in self.unsent)
+            and (found := goal.get(CLUSTER, name)) is not None
         }
         if not cold:
             entry.since = None

@@ -123,6 +123,7 @@ class Session:
             return ()
         out: list[Response] = []
         self._rollout.prune(now)
+        self._rollout.unsent = NOTHING
         for type_url in _MAKE:
             out.extend(self._make(self._books[type_url], now))
         for type_url, ledger in self._books.items():
@@ -218,7 +219,7 @@ class Session:
 
     def _make(self, ledger: Ledger, now: float) -> Iterator[Response]:
         """Responses with what is new or changed."""
-        if not ledger.asked or not (ledger.pending or ledger.answer):
+        if not (ledger.pending or ledger.answer):
             return
         if self._outstanding(ledger, now):
             self._unsent(ledger)
@@ -249,7 +250,6 @@ class Session:
     ) -> tuple[tuple[int, bool], Choice] | None:
         """The value of `name` that may go now, and with whom."""
         if ledger.settle(name, entry):
-            self._rollout.dropped(ledger.type_url, name, refused=False)
             return None
         want = ledger.wanted(name, entry.last)
         if want is None:
@@ -263,7 +263,8 @@ class Session:
             if not (entry.owed and isinstance(entry.acked, Resource)):
                 entry.owed = False
                 del ledger.pending[name]
-                self._rollout.dropped(ledger.type_url, name, refused=True)
+                if ledger.type_url == ASSIGNMENT:
+                    self._rollout.cold.pop(name, None)  # who refuses it waits for nothing
                 return None
             # the cluster that it belongs to warms with what was good
             want = entry.acked
@@ -332,8 +333,11 @@ class Session:
     def _unsent(self, ledger: Ledger) -> None:
         """Clusters that could not go yet are not warm either."""
         if ledger.type_url == CLUSTER and ledger.wildcard:
-            for name in ledger.pending:
-                self._rollout.cold.setdefault(name, 0)
+            self._rollout.unsent = frozenset(
+                name
+                for name in list(ledger.pending)
+                if name in ledger.open and not ledger.settle(name, ledger.open[name])
+            )
 
     # sending
 

@@ -14,6 +14,8 @@ from examples.demo.layout import REPOSITORY, DemoError
 LEASH: Final = Path(__file__).with_name("leash.py")
 STOP_SECONDS: Final = 5.0
 STEP_SECONDS: Final = 0.02
+TAIL_LINES: Final = 12
+TAIL_WIDTH: Final = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Child:
 
     def must_live(self) -> None:
         if self.ended:
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+            lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            tail = "\n".join(line[:TAIL_WIDTH] for line in lines)
             raise DemoError(f"{self.name} ended with {self.process.returncode}\n{tail}")
 
 

@@ -88,12 +88,13 @@ class Board:
         table = _table("step", "file write to first request", "failed", "what was seen")
         for column, width in zip(table.columns, (29, 36, 6), strict=False):
             column.min_width = width
+        table.columns[-1].no_wrap = False  # the only one that gives way in a narrow terminal
         for played in self.played[-most:]:
             table.add_row(
                 Text(f"{mark(played)} {played.title}", "red" if played.problems else "green"),
                 times(played),
                 str(played.failed),
-                Text("; ".join(played.problems or played.notes.facts)),
+                Text("; ".join(played.problems or played.notes.facts), no_wrap=True),
             )
         return table
 

@@ -49,7 +49,8 @@ def world_of(case: Path) -> tuple[World, Mapping[Key, Refusal]]:
     for index, raw in enumerate(yaml.safe_load_all((case / "input.yaml").read_text())):
         if raw is None or not accepted.get((raw["kind"], raw["metadata"]["name"]), True):
             continue
-        found = decode(raw, weights="relative")
+        # keys of maps are text, as they are in the JSON that kubectl sends
+        found = decode(json.loads(json.dumps(raw)), weights="relative")
         if isinstance(found, Object):
             objects[found.key] = replace(found, order=(index,))
         elif isinstance(found, Refusal):

@@ -1,0 +1,71 @@
+"""The YAML of the demo means what the story says; the story itself is played by `make demo`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controlplane.kinds import Object, Refusal, VirtualServiceSpec, decode
+from examples.demo.layout import CONFIG, STORY
+from examples.demo.steps import ROUTES, SUBSETS
+from examples.demo.story import STEPS
+
+FILES = sorted([*CONFIG.glob("*.yaml"), *STORY.glob("*/*.yaml")])
+BROKEN = STORY / "7-broken" / ROUTES
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p != BROKEN], ids=lambda p: str(p.relative_to(p.parents[1]))
+)
+def test_every_object_but_one_is_accepted_without_a_word(path: Path) -> None:
+    for document in documents(path):
+        decoded = decode(document)
+        assert isinstance(decoded, Object), decoded
+        assert decoded.warnings == ()
+
+
+def test_the_broken_object_is_refused_for_its_weights() -> None:
+    [document] = documents(BROKEN)
+    decoded = decode(document)
+    assert isinstance(decoded, Refusal)
+    [verdict] = decoded.verdicts
+    assert verdict.reason == "WeightSum"
+    assert "120" in verdict.message
+
+
+def test_every_edition_of_the_routes_has_a_name_of_its_own() -> None:
+    paths = [CONFIG / ROUTES, *sorted(STORY.glob(f"*/{ROUTES}"))]
+    names: list[str] = []
+    for path in paths:
+        [document] = documents(path)
+        rules = document["spec"]["http"]
+        found = {rule["headers"]["response"]["set"]["x-route"] for rule in rules}
+        assert len(found) == 1
+        names += found
+    assert len(names) == len(set(names)) == 8
+
+
+def test_the_renamed_subset_selects_the_same_pods() -> None:
+    [before] = documents(CONFIG / SUBSETS)
+    [after] = documents(STORY / "4-rename" / SUBSETS)
+    assert [s["labels"] for s in before["spec"]["subsets"]] == [
+        s["labels"] for s in after["spec"]["subsets"]
+    ]
+    assert [s["name"] for s in after["spec"]["subsets"]] == ["v1", "v3"]
+    assert documents(STORY / "5-rename-back" / SUBSETS) == [before]
+
+
+def test_both_ways_use_the_same_routes() -> None:
+    decoded = decode(documents(CONFIG / ROUTES)[0])
+    assert isinstance(decoded, Object)
+    assert isinstance(decoded.spec, VirtualServiceSpec)
+    assert set(decoded.spec.gateways) == {"mesh", "ingress"}
+
+
+def test_only_the_end_of_a_backend_may_make_a_proxy_try_again() -> None:
+    assert [step.title for step in STEPS if step.stops] == ["the backend is removed"]
