@@ -3,8 +3,9 @@
 Proxies that see the same share one group: its view is built, translated and compared once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from controlplane.convergence import (
     EMPTY_WORLD,
@@ -20,9 +21,13 @@ from controlplane.convergence import (
 )
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.resources import EMPTY_LAYER, Layer, Resource, Shelf, Snapshot
-from translators import Memo, Translated, translate
-from translators.model import EMPTY_VIEW, View
-from translators.wire import ASSIGNMENT
+from translators import TRANSLATORS, Memo, Translated, translate
+from translators.model import EMPTY_VIEW, Changes, View
+from translators.wire import ASSIGNMENT, Packed
+
+_NAMES: Final[Mapping[str, Callable[[Changes], frozenset[str]]]] = {
+    translator.type_url: translator.changed for translator in TRANSLATORS
+}
 
 
 @dataclass(slots=True)
@@ -160,18 +165,44 @@ class Publication:
             return
         translated = translate(view, self._memo, (sheet.view, sheet.translated))
         maps: dict[str, Mapping[str, Resource]] = {}
+        changes: dict[str, frozenset[str]] = {}
         for type_url, packed in translated.items():
-            held = sheet.layer.maps.get(type_url, {})
-            if sheet.translated.get(type_url) is packed:
+            before, held = sheet.translated.get(type_url, {}), sheet.layer.maps.get(type_url, {})
+            if before is packed:
                 maps[type_url] = held
                 continue
-            made: dict[str, Resource] = {}
-            for name, item in packed.items():
-                known = held.get(name)
-                made[name] = (
-                    known
-                    if known is not None and known.packed is item
-                    else self._shelf.resource(item)
-                )
-            maps[type_url] = made
-        sheet.view, sheet.translated, sheet.layer = view, translated, Layer(maps)
+            names = _changed(sheet.view, view, type_url, before, packed)
+            maps[type_url] = made = self._resources(packed, held, names)
+            found = frozenset(n for n in names if _version(held, n) != _version(made, n))
+            if found:
+                changes[type_url] = found
+        layer = Layer(maps)
+        layer.differs_from(sheet.layer, changes)
+        sheet.view, sheet.translated, sheet.layer = view, translated, layer
+
+    def _resources(
+        self, packed: Mapping[str, Packed], held: Mapping[str, Resource], names: Iterable[str]
+    ) -> Mapping[str, Resource]:
+        """The resources of `packed`, which differs from what `held` was made of in `names`."""
+        made = dict(held)
+        for name in names:
+            item = packed.get(name)
+            if item is None:
+                made.pop(name, None)
+            else:
+                made[name] = self._shelf.resource(item)
+        return made
+
+
+def _version(resources: Mapping[str, Resource], name: str) -> str:
+    found = resources.get(name)
+    return "" if found is None else found.version
+
+
+def _changed(
+    old: View, new: View, type_url: str, before: Mapping[str, Packed], after: Mapping[str, Packed]
+) -> Iterable[str]:
+    """Names whose packed resource may be another object."""
+    if new.changes is not None and new.changes.since is old.mark:
+        return _NAMES[type_url](new.changes)
+    return [n for n in before.keys() | after.keys() if before.get(n) is not after.get(n)]

@@ -23,7 +23,7 @@ from translators.model import (
     VirtualHost,
 )
 from translators.routes import clusters, inbound_route, outbound_route, proxyless_route
-from translators.wire import NOTHING, ROUTE, VIRTUAL_HOST, Packed, serialise
+from translators.wire import NOTHING, ROUTE, VIRTUAL_HOST, Packed, serialise, varint
 
 _MAX_BODY: Final = 1_048_576  # of a direct response, Istio's
 
@@ -181,19 +181,9 @@ def _packed(host: VirtualHost, wire: WireHost) -> PackedHost:
         value=value,
         clusters=NOTHING.union(*map(clusters, host.routes)),
         unit=host,
-        frame=_HOST_TAG + _varint(len(value)),
+        frame=_HOST_TAG + varint(len(value)),
         domains=frozenset(domain.lower() for domain in host.domains),
     )
-
-
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first (protobuf's encoding of lengths)."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 _EVERYTHING: Final = RouteMatch()

@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from translators import cds, eds, lds, rds
 from translators.memo import Memo
-from translators.model import View
+from translators.model import Changes, View
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, ROUTE, Packed
 
 Unit = TypeVar("Unit")
@@ -32,16 +32,29 @@ class Translator(Generic[Unit]):
 
     type_url: str
     units: Callable[[View], Mapping[str, Unit]]
+    changed: Callable[[Changes], frozenset[str]]
     translate: Translation[Unit]
 
-    def packed(self, units: Mapping[str, Unit], memo: Memo, before: Units) -> Units:
-        made: dict[str, Packed] = {}
-        for name, unit in units.items():
-            held = before.get(name)
-            if held is None or held.unit is not unit:
-                held = memo.packed(unit, partial(self.translate, memo=memo, before=held))
-            made[name] = held
-        return made
+    def packed(
+        self,
+        units: Mapping[str, Unit],
+        memo: Memo,
+        before: Units,
+        *,
+        changed: frozenset[str] | None = None,
+    ) -> Units:
+        """`changed` names are looked at, or all; an order of names that changed is made anew."""
+        if changed is not None and len(units) == len(before) and changed <= before.keys():
+            made = dict(before)
+            for name in changed:
+                made[name] = self._packed(units[name], memo, before.get(name))
+            return made
+        return {name: self._packed(unit, memo, before.get(name)) for name, unit in units.items()}
+
+    def _packed(self, unit: Unit, memo: Memo, held: Packed | None) -> Packed:
+        if held is not None and held.unit is unit:
+            return held
+        return memo.packed(unit, partial(self.translate, memo=memo, before=held))
 
 
 def _alone(translate: Callable[[Unit], Packed]) -> Translation[Unit]:
@@ -54,10 +67,10 @@ def _alone(translate: Callable[[Unit], Packed]) -> Translation[Unit]:
 
 
 TRANSLATORS: Final[tuple[Translator[Any], ...]] = (
-    Translator(CLUSTER, lambda view: view.clusters, _alone(cds.translate)),
-    Translator(ASSIGNMENT, lambda view: view.assignments, _alone(eds.translate)),
-    Translator(LISTENER, lambda view: view.listeners, _alone(lds.translate)),
-    Translator(ROUTE, lambda view: view.tables, rds.translate),
+    Translator(CLUSTER, lambda v: v.clusters, lambda c: c.clusters, _alone(cds.translate)),
+    Translator(ASSIGNMENT, lambda v: v.assignments, lambda c: c.assignments, _alone(eds.translate)),
+    Translator(LISTENER, lambda v: v.listeners, lambda c: c.listeners, _alone(lds.translate)),
+    Translator(ROUTE, lambda v: v.tables, lambda c: c.tables, rds.translate),
 )
 
 
@@ -69,11 +82,16 @@ def translate(view: View, memo: Memo, before: tuple[View, Translated] | None = N
     made with the same memo.
     """
     old_view, old = before if before is not None else (None, {})
+    changes = view.changes
+    if changes is None or old_view is None or changes.since is not old_view.mark:
+        changes = None
     made: dict[str, Units] = {}
     for translator in TRANSLATORS:
         units, held = translator.units(view), old.get(translator.type_url, _NONE)
         if old_view is not None and translator.units(old_view) is units:
             made[translator.type_url] = held
         else:
-            made[translator.type_url] = translator.packed(units, memo, held)
+            made[translator.type_url] = translator.packed(
+                units, memo, held, changed=translator.changed(changes) if changes else None
+            )
     return made

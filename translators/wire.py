@@ -64,3 +64,24 @@ def pack(message: Message) -> Any:
 def duration(milliseconds: int) -> Duration:
     seconds, rest = divmod(milliseconds, 1000)
     return Duration(seconds=seconds, nanos=rest * 1_000_000)
+
+
+def varint(number: int) -> bytes:
+    """`number` in protobuf's variable length."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def length_field(field: int, size: int) -> bytes:
+    """What stands before the bytes of a field that are spliced in: tag and length."""
+    return varint(field << 3 | 2) + varint(size)
+
+
+def text_field(field: int, text: str) -> bytes:
+    """A whole field of text."""
+    encoded = text.encode()
+    return length_field(field, len(encoded)) + encoded

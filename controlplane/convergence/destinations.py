@@ -82,7 +82,8 @@ def _compiled(draft: Draft, item: Object) -> Rules:
 def _only_port(draft: Draft, host: str) -> int | None:
     """The sole port of the service, as written, else as it is kept."""
     written = [draft.written.get(service) for service in _written_ids(draft, host)]
-    kept = [draft.services.get(service) for service in draft.by_hostname.get(host)]
+    hold = draft.options.missing_destination == "hold"
+    kept = [draft.services.get(s) for s in (draft.by_hostname.get(host) if hold else ())]
     services = [s for s in written if s is not None] or [r.service for r in kept if r is not None]
     if services and len(services[0].ports) == 1:
         return services[0].ports[0].number

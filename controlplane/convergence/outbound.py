@@ -1,19 +1,17 @@
 """What a group of sidecars sends to: outbound clusters, listeners and route tables."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from controlplane.convergence.assembly import Hosts, patched, whole
 from controlplane.convergence.contributions import Contribution, Viewer, bare_host, contribution
-from controlplane.convergence.egress import allows_any, takes
+from controlplane.convergence.egress import takes
 from controlplane.convergence.endpoints import still_there
 from controlplane.convergence.hosts import covers, exported
-from controlplane.convergence.listeners import listeners_of
 from controlplane.convergence.records import ServiceId
-from controlplane.convergence.tables import tables_of
 from controlplane.convergence.world import Touched, World
-from translators.builtin import BLACK_HOLE, PASSTHROUGH
-from translators.model import EMPTY_VIEW, Assignment, Cluster, View, VirtualHost
+from translators.model import Assignment, View
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,10 +27,22 @@ class Outbound:
 
     viewer: Viewer
     view: View
+    hosts: Hosts
     parts: Mapping[ServiceId, Contribution]
     visible: frozenset[ServiceId] | None = None
     retired: Mapping[str, Assignment] = field(default_factory=dict)
-    shown: View = EMPTY_VIEW
+
+    @property
+    def shown(self) -> View:
+        """The view, and what is retired beside it."""
+        if not self.retired:
+            return self.view
+        return replace(
+            self.view,
+            assignments={**self.retired, **self.view.assignments},
+            mark=object(),
+            changes=None,
+        )
 
 
 def build(
@@ -65,33 +75,26 @@ def build(
             parts.pop(id, None)
         else:
             parts[id] = _same(old.get(id), part)
-    old_parts = before.parts if before is not None and not rebuild else {}
-    old_view = before.view if before is not None and not rebuild else None
-    view = _view(viewer, parts, old_parts, old_view)
-    retired = _retired(world, view, before, in_use=in_use)
-    if retired:
-        shown = replace(view, assignments={**retired, **view.assignments})
-    elif before is not None and before.view is view and not before.retired:
-        shown = before.shown
+    if rebuild or before is None:
+        view, hosts = whole(viewer, parts)
+        gone = before.view.assignments if before is not None else {}
     else:
-        shown = view
-    return Outbound(viewer, view, parts, visible, retired, shown)
+        pairs = [(b, parts.get(id)) for id in affected if (b := old.get(id)) is not parts.get(id)]
+        if not pairs and not before.retired:
+            return Outbound(viewer, before.view, before.hosts, before.parts, visible)
+        view, hosts = patched(viewer, parts, pairs, before.view, before.hosts)
+        gone = {name: a for b, _ in pairs if b is not None for name, a in b.assignments.items()}
+    gone = {**(before.retired if before is not None else {}), **gone}
+    kept = {n: a for n, a in gone.items() if n not in view.assignments}
+    if before is not None:
+        kept = {n: a for n, a in kept.items() if n not in before.retired or n in in_use}
+    return Outbound(viewer, view, hosts, parts, visible, _living(world, kept))
 
 
-def _retired(
-    world: World, view: View, before: Outbound | None, *, in_use: frozenset[str]
-) -> Mapping[str, Assignment]:
-    """Assignments of clusters that are gone, with those of their endpoints that are still there:
-    a proxy may run such a cluster until its old listeners have drained."""
-    if before is None:
-        return {}
-    gone = dict(before.retired)
-    if before.view.assignments is not view.assignments:
-        gone |= {n: a for n, a in before.view.assignments.items() if n not in view.assignments}
+def _living(world: World, assignments: Mapping[str, Assignment]) -> Mapping[str, Assignment]:
+    """`assignments` with those of their endpoints that are still there."""
     found: dict[str, Assignment] = {}
-    for name, assignment in gone.items():
-        if name in view.assignments or (name in before.retired and name not in in_use):
-            continue
+    for name, assignment in assignments.items():
         left = still_there(world.mesh, assignment.endpoints)
         same = len(left) == len(assignment.endpoints)
         found[name] = assignment if same else Assignment(name, left)
@@ -202,78 +205,3 @@ def _visible(world: World, viewer: Viewer) -> frozenset[ServiceId] | None:
                 for destination in rule.destinations:
                     found |= world.mesh.by_hostname.get(destination.host, frozenset())
     return frozenset(found)
-
-
-def _view(
-    viewer: Viewer,
-    parts: Mapping[ServiceId, Contribution],
-    old_parts: Mapping[ServiceId, Contribution],
-    old: View | None,
-) -> View:
-    """`parts` put together; mappings that nothing changed are those of `old`."""
-    if old is None:
-        clusters: dict[str, Cluster] = {}
-        assignments: dict[str, Assignment] = {}
-        for part in parts.values():
-            clusters |= part.clusters
-            assignments |= part.assignments
-        clusters |= _builtin(viewer)
-        return View(
-            clusters=clusters,
-            assignments=assignments,
-            listeners=listeners_of(viewer, parts) if viewer.routed else {},
-            tables=tables_of(viewer, parts, None, None) if viewer.routed else {},
-        )
-    changed = [
-        id for id in old_parts.keys() | parts.keys() if old_parts.get(id) is not parts.get(id)
-    ]
-    if not changed:
-        return old
-    pairs = [(old_parts.get(id), parts.get(id)) for id in sorted(changed)]
-    ports: set[int] = set()
-    for before, after in pairs:
-        ports |= _changed_ports(before, after)
-    moved = any(
-        (before.service if before else None) is not (after.service if after else None)
-        or (before is None) != (after is None)
-        for before, after in pairs
-    )
-    return View(
-        clusters=_patched(
-            old.clusters, [(b.clusters if b else {}, a.clusters if a else {}) for b, a in pairs]
-        ),
-        assignments=_patched(
-            old.assignments,
-            [(b.assignments if b else {}, a.assignments if a else {}) for b, a in pairs],
-        ),
-        listeners=listeners_of(viewer, parts) if moved and viewer.routed else old.listeners,
-        tables=tables_of(viewer, parts, old.tables, ports) if ports else old.tables,
-    )
-
-
-def _changed_ports(before: Contribution | None, after: Contribution | None) -> set[int]:
-    old: Mapping[int, VirtualHost] = before.hosts if before else {}
-    new: Mapping[int, VirtualHost] = after.hosts if after else {}
-    return {port for port in old.keys() | new.keys() if old.get(port) is not new.get(port)}
-
-
-def _patched(
-    old: Mapping[str, V], pairs: Iterable[tuple[Mapping[str, V], Mapping[str, V]]]
-) -> Mapping[str, V]:
-    found: dict[str, V] | None = None
-    for before, after in pairs:
-        if before is after:
-            continue
-        found = dict(old) if found is None else found
-        for name in before:
-            if name not in after:
-                found.pop(name, None)
-        found |= after
-    return old if found is None else found
-
-
-def _builtin(viewer: Viewer) -> dict[str, Cluster]:
-    found = {BLACK_HOLE.name: BLACK_HOLE}
-    if viewer.routed and (viewer.captured or allows_any(viewer.scope)):
-        found[PASSTHROUGH.name] = PASSTHROUGH
-    return found

@@ -133,7 +133,7 @@ class World:
     def verdicts(self) -> Mapping[Key, tuple[Verdict, ...]]:
         """Everything that is to be said, by object."""
         found: dict[Key, tuple[Verdict, ...]] = {}
-        for (_, key), verdicts in self.said.items():
+        for (_, key), verdicts in sorted(self.said.items()):
             found[key] = found.get(key, ()) + verdicts
         return found
 

@@ -14,13 +14,24 @@ from typing import Final
 from weakref import WeakValueDictionary, ref
 
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.service.discovery.v3.discovery_pb2 import Resource as WireResource
-from google.protobuf.any_pb2 import Any
 
-from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE, SECRET, Packed
+from translators.wire import (
+    ASSIGNMENT,
+    CLUSTER,
+    LISTENER,
+    NOTHING,
+    ROUTE,
+    SECRET,
+    Packed,
+    length_field,
+    text_field,
+)
 
 # the order in which types are pushed (Istio's PushOrder)
 PUSH_ORDER: Final = (CLUSTER, ASSIGNMENT, LISTENER, ROUTE, SECRET)
+
+
+Changes = Mapping[str, frozenset[str]]  # type URL -> names that were added, changed or removed
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -35,24 +46,34 @@ class Resource:
     name: str
     version: str
     wire: bytes = field(repr=False)
-    any: bytes = field(repr=False)
+    _any: tuple[int, int] = field(repr=False)  # where the Any stands in `wire`
     clusters: frozenset[str] = NOTHING
     tables: frozenset[str] = NOTHING
     needs_assignment: bool = False
     addresses: frozenset[str] = NOTHING
     packed: Packed | None = field(default=None, repr=False)
 
+    @property
+    def any(self) -> bytes:
+        start, end = self._any
+        return self.wire[start:end]
+
 
 def resource(packed: Packed) -> Resource:
     """The Resource of `packed`; its version is the head of the SHA-256 of the content."""
     version = hashlib.sha256(packed.value).hexdigest()[:16]
-    content = Any(type_url=packed.type_url, value=packed.value)
+    # spliced, since the content may be large: it is copied once
+    any_head = text_field(1, packed.type_url) + length_field(2, len(packed.value))
+    any_size = len(any_head) + len(packed.value)
+    # Resource: version 1, resource 2, name 3
+    head = text_field(1, version) + length_field(2, any_size)
+    tail = text_field(3, packed.name)
     return Resource(
         type_url=packed.type_url,
         name=packed.name,
         version=version,
-        wire=WireResource(name=packed.name, version=version, resource=content).SerializeToString(),
-        any=content.SerializeToString(),
+        wire=b"".join((head, any_head, packed.value, tail)),
+        _any=(len(head), len(head) + any_size),
         clusters=packed.clusters,
         tables=packed.tables,
         needs_assignment=packed.needs_assignment,
@@ -82,7 +103,6 @@ def empty_assignment(name: str) -> Resource:
     return resource(Packed(ASSIGNMENT, name, value))
 
 
-Changes = Mapping[str, frozenset[str]]  # type URL -> names that were added, changed or removed
 _NO_RESOURCES: Final[Mapping[str, Resource]] = {}
 
 
@@ -109,10 +129,14 @@ class Layer:
             names = frozenset(changed_names(old, new))
             if names:
                 found[type_url] = names
+        self.differs_from(before, found)
+        return found
+
+    def differs_from(self, before: "Layer", changes: Changes) -> None:
+        """Remember the difference, for whoever has found it already."""
         while len(self._differences) >= 4:
             del self._differences[next(iter(self._differences))]
-        self._differences[id(before)] = (ref(before), found)
-        return found
+        self._differences[id(before)] = (ref(before), changes)
 
 
 def changed_names(old: Mapping[str, Resource], new: Mapping[str, Resource]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controlplane.xds.resources import Resource
+from translators.wire import varint
 
 # fields that (Delta)DiscoveryResponse have in common, as tag bytes (all length-delimited)
 _VERSION: Final = b"\x0a"  # 1 version_info, system_version_info
@@ -100,22 +101,11 @@ def _splice(resources: tuple[Resource, ...], *, delta: bool) -> Splice:
     content = hashlib.sha256()
     for item in resources:
         packed = item.wire if delta else item.any
-        parts += (_RESOURCE, _varint(len(packed)), packed)
+        parts += (_RESOURCE, varint(len(packed)), packed)
         content.update(f"{item.name}\n{item.version}\n".encode())
     return Splice(b"".join(parts), content.hexdigest()[:16])
 
 
 def _text(tag: bytes, text: str) -> bytes:
     encoded = text.encode()
-    return b"".join((tag, _varint(len(encoded)), encoded))
-
-
-def _varint(number: int) -> bytes:
-    if number < 128:
-        return bytes((number,))
-    encoded = bytearray()
-    while number > 127:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
+    return b"".join((tag, varint(len(encoded)), encoded))

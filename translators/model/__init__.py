@@ -55,7 +55,7 @@ from translators.model.services import (
     Service,
     Workload,
 )
-from translators.model.views import EMPTY_VIEW, Assignment, Cluster, Discovery, View
+from translators.model.views import EMPTY_VIEW, Assignment, Changes, Cluster, Discovery, View
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -64,6 +64,7 @@ __all__ = [
     "Assignment",
     "CatchAll",
     "ChainMatch",
+    "Changes",
     "Cluster",
     "ConnectionPool",
     "Direction",

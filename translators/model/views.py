@@ -50,17 +50,30 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """Names that may differ from the view whose `mark` is `since`; all others do not."""
+
+    since: object
+    clusters: frozenset[str] = frozenset()
+    assignments: frozenset[str] = frozenset()
+    listeners: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Everything that a layer of a proxy's configuration says, by name.
 
     A value that did not change is the same object as in the view before: identity decides what
-    is translated again.
+    is translated again. `changes` spares those who know the view before the search for it.
     """
 
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     listeners: Mapping[str, Listener] = field(default_factory=dict)
     tables: Mapping[str, RouteTable] = field(default_factory=dict)
+    mark: object = field(default_factory=object, compare=False, repr=False)
+    changes: Changes | None = field(default=None, compare=False, repr=False)
 
 
 EMPTY_VIEW = View()
