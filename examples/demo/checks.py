@@ -92,6 +92,18 @@ def tolerance(share: float, requests: int) -> float:
     return SIGMAS * math.sqrt(share * (1 - share) / requests)
 
 
+def losses(failures: Sequence[Outcome], counted: Counters, *, stops: bool) -> list[str]:
+    """What a step may not cost. `stops`: it ended a program, so that a proxy may have had to try
+    again."""
+    found = []
+    if failures:
+        last = failures[-1]
+        found.append(f"{len(failures)} requests failed, the last with {last.error!r} ({last.flow})")
+    if counted.no_cluster or counted.rejected or (counted.retries and not stops):
+        found.append(f"the Envoys counted {counted}")
+    return found
+
+
 def unaccounted(sent: int, failed: int, served: int) -> list[str]:
     """Every good request was served exactly once: more means a hidden retry, fewer a lie. Of the
     failed ones nobody knows how far they got."""

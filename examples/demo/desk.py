@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from pathlib import Path
 
 from examples.demo.layout import STORY, Work
 
@@ -24,5 +23,5 @@ class Desk:
 
     def remove(self, name: str) -> float:
         written = time.perf_counter()
-        Path(self._work.config / name).unlink()
+        (self._work.config / name).unlink()
         return written

@@ -32,12 +32,12 @@ class Mark:
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts all, and remembers the last ones."""
+    """Counts all, remembers the last ones, and every failure."""
 
     outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     sent: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
-    failures: deque[Outcome] = field(default_factory=lambda: deque(maxlen=100))
+    failures: list[Outcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

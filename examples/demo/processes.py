@@ -36,7 +36,7 @@ class Child:
 
 
 class Children:
-    """All that run now, in the order they were started; they are ended the other way round."""
+    """All that run now."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -74,8 +74,7 @@ class Children:
                 self._running.pop(name, None)
 
     async def stop_all(self) -> None:
-        for name in reversed(self._running.copy()):
-            await self.stop(name)
+        await asyncio.gather(*(self.stop(name) for name in self._running.copy()))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -26,6 +26,10 @@ from examples.demo.view import Board, line, status
 WARM_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 1.0
 STATUS_SECONDS: Final = 5.0
+HEADING: Final = (
+    "each step: milliseconds from the file write to the first request that shows it, on the way "
+    "through the client's sidecar and on that through the ingress"
+)
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -76,6 +80,7 @@ async def _run(work: Work, console: Console, *, once: bool) -> int:
         stack.push_async_callback(fleet.children.stop_all)
         console.print("starting the control plane, the programs and the Envoys …")
         await fleet.start()
+        console.print(HEADING)
         traffic = Traffic(ledger)
         if console.is_terminal:
             live = Live(
@@ -149,7 +154,7 @@ async def _account(fleet: Fleet, ledger: Ledger, console: Console) -> bool:
     console.print("served: " + ", ".join(f"{name} {number}" for name, number in served.items()))
     console.print(f"sent {now.sent}, failed {now.failed}, served {sum(served.values())}")
     problems = unaccounted(now.sent, now.failed, sum(served.values()))
-    problems += [f"{o.flow}: {o.error}" for o in list(ledger.failures)[:5]]
+    problems += [f"{o.flow}: {o.error}" for o in ledger.failures[:5]]
     for problem in problems:
         console.print(f"PROBLEM {problem}", style="red", markup=False)
     return not problems

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from examples.demo.checks import Counters, Expected, complaints, plain, share
+from examples.demo.checks import Counters, Expected, complaints, losses, plain, share
 from examples.demo.desk import Desk
 from examples.demo.fleet import Fleet, Said
 from examples.demo.ledger import Ledger, Outcome
@@ -53,14 +53,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A step that is over. `client` are the counters of the client's sidecar, `all` of all."""
+    """A step that is over. `client` are the counters of the client's sidecar."""
 
     title: str
     notes: Notes
     sent: int
     failed: int
     client: Counters
-    all: Counters
     problems: tuple[str, ...]
 
 
@@ -72,20 +71,14 @@ async def play(step: Step, stage: Stage) -> Played:
     after, now = await stage.fleet.counters(), stage.ledger.mark()
     spent = {name: after[name] - before.get(name, Counters()) for name in after}
     total = sum(spent.values(), Counters())
-    failed = now.failed - mark.failed
-    problems = list(notes.problems)
-    if failed:
-        last = stage.ledger.failures[-1]
-        problems.append(f"{failed} requests failed, the last with {last.error!r} ({last.flow})")
-    if total.no_cluster or total.rejected or (total.retries and not step.stops):
-        problems.append(f"the Envoys counted {total}")
+    failures = stage.ledger.failures[mark.failed :]
+    problems = [*notes.problems, *losses(failures, total, stops=step.stops)]
     return Played(
         step.title,
         notes,
         now.sent - mark.sent,
-        failed,
+        len(failures),
         spent["client"],
-        total,
         tuple(problems),
     )
 

@@ -5,6 +5,7 @@ from examples.demo.checks import (
     Expected,
     complaints,
     counters,
+    losses,
     plain,
     share,
     tolerance,
@@ -79,6 +80,32 @@ def test_counters_sum_over_clusters_and_ignore_others() -> None:
 def test_counters_are_added_and_subtracted() -> None:
     assert Counters(3, 2, 1) - Counters(1, 1, 1) + Counters(0, 0, 4) == Counters(2, 1, 4)
     assert str(Counters(1, 2, 3)) == "retries 1, no_cluster 2, NACKs 3"
+
+
+def test_a_step_that_costs_nothing_has_no_losses() -> None:
+    assert losses([], Counters(), stops=False) == []
+
+
+def test_a_failed_request_is_a_loss_in_every_step() -> None:
+    failures = [Outcome("f", 0.0, 1.0, error="early"), Outcome("g", 0.0, 1.0, error="late")]
+    for stops in (False, True):
+        [loss] = losses(failures, Counters(), stops=stops)
+        assert loss == "2 requests failed, the last with 'late' (g)"
+
+
+@pytest.mark.parametrize(
+    ("counted", "stops", "loss"),
+    [
+        (Counters(retries=1), False, True),
+        (Counters(retries=1), True, False),
+        (Counters(no_cluster=1), True, True),
+        (Counters(rejected=1), True, True),
+    ],
+)
+def test_only_retries_are_forgiven_and_only_where_a_program_ended(
+    counted: Counters, stops: bool, loss: bool
+) -> None:
+    assert bool(losses([], counted, stops=stops)) is loss
 
 
 @pytest.mark.parametrize(

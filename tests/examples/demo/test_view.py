@@ -11,7 +11,7 @@ from examples.demo.view import Board, acknowledged, line, shares, status, times
 
 def played(*problems: str, title: str = "50/50") -> Played:
     notes = Notes(times=[("", {"ingress": 9.04, "sidecar": 8.0})], facts=["v2 answers 50 %"])
-    return Played(title, notes, 100, len(problems), Counters(), Counters(), problems)
+    return Played(title, notes, 100, len(problems), Counters(), problems)
 
 
 def state(*acked: int) -> ProxyState:
