@@ -6,6 +6,7 @@ is a join of bytes that exist.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import VirtualHost as WireHost
@@ -63,15 +64,19 @@ def translate(table: RouteTable, /, *, memo: Memo, before: Packed | None = None)
     hosts = _hosts(table, memo, held)
     disjoint = _same_domains(hosts, held) or _disjoint(hosts)
     sent = hosts if disjoint else _first_wins(hosts)
-    parts = [serialise(RouteConfiguration(name=table.name))]
+    head = serialise(RouteConfiguration(name=table.name))
+    parts = [head]
     for host in sent:
         parts += (host.frame, host.value)
     parts.append(_TAIL)
+    # the tail is the same in every table; a host's digest stands for its bytes
+    content = sha256(b"".join([head, *[host.digest for host in sent]]))
     return PackedTable(
         type_url=ROUTE,
         name=table.name,
         value=b"".join(parts),
         clusters=NOTHING.union(*[host.clusters for host in sent]),
+        digest=content.digest(),
         unit=table,
         hosts=hosts,
         disjoint=disjoint,
@@ -180,6 +185,7 @@ def _packed(host: VirtualHost, wire: WireHost) -> PackedHost:
         name=host.name,
         value=value,
         clusters=NOTHING.union(*map(clusters, host.routes)),
+        digest=sha256(value).digest(),
         unit=host,
         frame=_HOST_TAG + varint(len(value)),
         domains=frozenset(domain.lower() for domain in host.domains),

@@ -30,6 +30,7 @@ class Packed:
     tables    names of the route tables that a listener asks for over RDS
     needs_assignment  whether a cluster has its endpoints over EDS
     addresses of a listener, "address:port", to tell when one replaces another
+    digest    stands for the content in hashes, where hashing `value` would do work twice
     unit      the value of the model it was translated from
     """
 
@@ -40,6 +41,7 @@ class Packed:
     tables: frozenset[str] = NOTHING
     needs_assignment: bool = False
     addresses: frozenset[str] = NOTHING
+    digest: bytes = field(default=b"", repr=False)
     unit: object = field(default=None, repr=False)
 
 

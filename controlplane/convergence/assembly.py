@@ -55,7 +55,7 @@ def patched(
         if any(b.service is not a.service or b.hosts.keys() != a.hosts.keys() for b, a in full):
             listeners = listeners_of(viewer, parts)
         if ports:
-            tables = tables_of(viewer, hosts, (old.tables, old_hosts), ports)
+            tables = tables_of(viewer, hosts, old.tables, ports)
     view = View(
         clusters=clusters,
         assignments=assignments,

@@ -61,7 +61,7 @@ class Resource:
 
 def resource(packed: Packed) -> Resource:
     """The Resource of `packed`; its version is the head of the SHA-256 of the content."""
-    version = hashlib.sha256(packed.value).hexdigest()[:16]
+    version = hashlib.sha256(packed.digest or packed.value).hexdigest()[:16]
     # spliced, since the content may be large: it is copied once
     any_head = text_field(1, packed.type_url) + length_field(2, len(packed.value))
     any_size = len(any_head) + len(packed.value)
