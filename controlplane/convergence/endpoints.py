@@ -54,6 +54,8 @@ def replace(draft: Draft, service: ServiceId, found: Backends | None) -> None:
         return
     if old is found:
         return
+    if old is not None and found is not None:
+        found = Backends(found.ports, earlier=old.memo)
     draft.backends.set(service, found)
     draft.touched_endpoints.add(service)
     targets_old = frozenset(_targets(service, old or NO_BACKENDS))

@@ -5,11 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from controlplane.convergence.assembly import Hosts, patched, whole
-from controlplane.convergence.contributions import Contribution, Viewer, bare_host, contribution
+from controlplane.convergence.contributions import (
+    Contribution,
+    Viewer,
+    bare_host,
+    contribution,
+    rules_for,
+)
 from controlplane.convergence.egress import takes
 from controlplane.convergence.endpoints import still_there
 from controlplane.convergence.hosts import covers, exported
-from controlplane.convergence.records import ServiceId
+from controlplane.convergence.records import MESH, ServiceId
 from controlplane.convergence.world import Touched, World
 from translators.model import Assignment, View
 
@@ -199,9 +205,9 @@ def _visible(world: World, viewer: Viewer) -> frozenset[ServiceId] | None:
         if any(takes(e, id) for e in scope.egress):
             found.add(id)
     hosts = {id.hostname for id in found}
-    for host in list(hosts):
-        for rules in world.mesh.routes.get(host, ()):
-            for rule in rules.rules:
-                for destination in rule.destinations:
-                    found |= world.mesh.by_hostname.get(destination.host, frozenset())
+    for host in hosts:
+        rules = rules_for(world.mesh, host, gateway=MESH, namespace=viewer.namespace)
+        for rule in rules.rules if rules is not None else ():
+            for destination in rule.destinations:
+                found |= world.mesh.by_hostname.get(destination.host, frozenset())
     return frozenset(found)

@@ -85,22 +85,27 @@ NO_POLICY: Final = HostPolicy((), None, {}, {}, ("*",))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backends:
-    """The endpoints of one service by port number."""
+    """The endpoints of one service by port number. `earlier` lends the assignments that were made
+    of the backends before, as far as they are the same still."""
 
     ports: Mapping[int, tuple[Endpoint, ...]]
-    _memo: dict[tuple[object, ...], Assignment] = field(default_factory=dict, repr=False)
+    earlier: Mapping[tuple[object, ...], Assignment] = field(default_factory=dict, repr=False)
+    memo: dict[tuple[object, ...], Assignment] = field(default_factory=dict, repr=False)
 
     def assignment(self, name: str, port: int, labels: Labels | None) -> Assignment:
         """The assignment called `name`: the endpoints of `port` that have `labels`, if any are
         asked for. The same object for as long as endpoints and labels stay."""
         memo = (name, port, None if labels is None else tuple(sorted(labels.items())))
-        known = self._memo.get(memo)
+        known = self.memo.get(memo)
         if known is None:
             found = self.ports.get(port, ())
             if labels is not None:
                 # an address without an owner has no labels, so belongs to no subset
                 found = tuple(e for e in found if e.owner and selects(labels, e.labels))
-            known = self._memo[memo] = Assignment(name, found)
+            known = self.earlier.get(memo)
+            if known is None or known.endpoints != found:
+                known = Assignment(name, found)
+            self.memo[memo] = known
         return known
 
 

@@ -35,7 +35,9 @@ class Pipeline:
     objects: dict[Key, Object] = field(default_factory=dict)
     refused: dict[Key, Refusal] = field(default_factory=dict)
     memo: Memo = field(default_factory=Memo)
+    in_use: frozenset[str] = frozenset()  # retired assignments that some proxy asks for
     _orders: int = 0
+    _own: dict[str, Translated] = field(default_factory=dict)
     _views: dict[Shared, tuple[Built, View, Translated]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,7 @@ class Pipeline:
             now=self.now,
         )
         for shared, (built, view, translated) in list(self._views.items()):
-            new = build(self.world, shared, built)
+            new = build(self.world, shared, built, in_use=self.in_use)
             shown = shared_view(new)
             self._views[shared] = (
                 new,
@@ -101,6 +103,7 @@ class Pipeline:
             self._views[standing.shared] = (built, view, translate(view, self.memo))
         _, _, shared = self._views[standing.shared]
         own = translate(own_view(standing.own), self.memo)
+        self._own[proxy.id] = own
         return {url: {**shared.get(url, {}), **own.get(url, {})} for url in shared}
 
     def view(self, proxy: Proxy) -> View:

@@ -1,4 +1,4 @@
-"""A small mesh on loopback addresses: one HTTP service in versions, a client sidecar and a router."""
+"""A small mesh on loopback addresses: one HTTP service in versions, a sidecar and a router."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from envoy_data_plane.envoy.config.cluster.v3 import Cluster, ClusterDiscoveryType
     from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
     from envoy_data_plane.envoy.config.listener.v3 import Listener
-    from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
+    from envoy_data_plane.envoy.config.route.v3 import RouteAction, RouteConfiguration
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager.v3 import (
         HttpConnectionManager,
     )
@@ -54,6 +54,19 @@ class Known:
     addresses: frozenset[str] = frozenset()
 
 
+def destinations(action: RouteAction | TcpProxy) -> frozenset[str]:
+    """Clusters that requests or connections go to."""
+    weighted = action.weighted_clusters
+    shares = [share.name for share in weighted.clusters] if weighted is not None else []
+    return frozenset((*([action.cluster] if action.cluster else []), *shares))
+
+
+def routed(table: RouteConfiguration) -> frozenset[str]:
+    rules = [rule for host in table.virtual_hosts for rule in host.routes]
+    found = [destinations(rule.route) for rule in rules if rule.route is not None]
+    return frozenset().union(*found)
+
+
 @lru_cache(maxsize=10_000)
 def understand(type_url: str, value: bytes) -> Known:
     if type_url == CDS:
@@ -63,26 +76,22 @@ def understand(type_url: str, value: bytes) -> Known:
         return Known(ClusterLoadAssignment.parse(value).cluster_name, value)
     if type_url == RDS:
         table = RouteConfiguration.parse(value)
-        used = {
-            rule.route.cluster
-            for host in table.virtual_hosts
-            for rule in host.routes
-            if rule.route is not None
-        }
-        return Known(table.name, value, clusters=frozenset(used))
+        return Known(table.name, value, clusters=routed(table))
     if type_url != LDS:
         raise BrokenError(f"a resource of type {type_url}")
     listener = Listener.parse(value)
     tables: set[str] = set()
     clusters: set[str] = set()
-    for chain in listener.filter_chains:
-        for item in chain.filters:
+    for chain in (*listener.filter_chains, listener.default_filter_chain):
+        for item in chain.filters if chain is not None else ():
             if item.typed_config.type_url.endswith("HttpConnectionManager"):
-                tables.add(
-                    HttpConnectionManager.parse(item.typed_config.value).rds.route_config_name
-                )
+                manager = HttpConnectionManager.parse(item.typed_config.value)
+                if manager.rds is not None:
+                    tables.add(manager.rds.route_config_name)
+                elif manager.route_config is not None:
+                    clusters |= routed(manager.route_config)
             else:
-                clusters.add(TcpProxy.parse(item.typed_config.value).cluster)
+                clusters |= destinations(TcpProxy.parse(item.typed_config.value))
     socket = listener.address.socket_address
     return Known(
         listener.name,
@@ -186,6 +195,7 @@ class StrictEnvoy:
         if channel is None or not channel.asked:
             raise BrokenError(f"{type_url} was not asked for")
         channel.nonce = nonce
+        self.configured = self.configured or type_url == CDS
         bad = [name for name, (_, known) in new.items() if (type_url, known.content) in self.poison]
         for name in bad:
             if type_url in (CDS, EDS):
@@ -233,7 +243,6 @@ class StrictEnvoy:
         return {**self.active, **self.warming}
 
     def _apply(self, type_url: str, new: dict[str, tuple[str, Known]], gone: Iterable[str]) -> None:
-        self.configured = self.configured or type_url == CDS
         versions = self.versions[type_url]
         for name in gone:
             versions.pop(name, None)
@@ -325,9 +334,10 @@ class StrictEnvoy:
             if lost:
                 raise BrokenError(f"{known.name} sends to {sorted(lost)}, which it lacks")
 
-    def give_up(self) -> None:
-        """The initial fetch timeout: what warms is used as it is. Only a refusal excuses it."""
-        forgotten = self.warming.keys() - self.excused
+    def give_up(self, wanted: Collection[str]) -> None:
+        """The initial fetch timeout: what warms is used as it is. Only a refusal excuses it, or
+        that the cluster is not `wanted` any more."""
+        forgotten = (self.warming.keys() & set(wanted)) - self.excused
         if forgotten:
             raise BrokenError(f"{sorted(forgotten)} warm without assignment")
         self.active.update(self.warming)
