@@ -9,6 +9,7 @@ from typing import Final
 
 from controlplane.convergence import (
     EMPTY_WORLD,
+    NO_BACKENDS,
     Built,
     Place,
     Shared,
@@ -59,6 +60,7 @@ class Publication:
         self._own: dict[int, _Sheet] = {}
         self._places: dict[Seat, Place] = {}
         self._by_address: dict[str, set[Seat]] = {}
+        self._by_source = False
         self._now = 0.0
 
     @property
@@ -92,6 +94,7 @@ class Publication:
         self._world, self._now = world, now
         if not self._started:
             self._started = True
+            self._by_source = world.mesh.by_source
             for seat in self._hub:
                 self._seated(seat)
         else:
@@ -112,12 +115,25 @@ class Publication:
             self._translate(group.sheet, shared_view(group.built))
 
     def _moved(self, world: World) -> Iterable[Seat]:
-        """Seats whose place may differ: all when what places depend on changed, else those at
-        addresses whose endpoints did."""
-        touched = world.touched
-        if touched.services or touched.namespaces or touched.workloads or touched.hosts:
+        """Seats whose place may differ: their workload, the services at their addresses or the
+        Sidecars of their namespace changed, or routes began or ceased to depend on who asks."""
+        touched, root = world.touched, world.options.root_namespace
+        by_source = world.mesh.by_source
+        if by_source != self._by_source or root in touched.namespaces:
+            self._by_source = by_source
             return self._hub
-        return {seat for address in touched.addresses for seat in self._by_address.get(address, ())}
+        addresses = set(touched.addresses)
+        for service in touched.services:
+            for endpoints in world.mesh.backends.get(service, NO_BACKENDS).ports.values():
+                addresses.update(endpoint.address for endpoint in endpoints)
+        found = {seat for address in addresses for seat in self._by_address.get(address, ())}
+        if touched.namespaces or touched.workloads:
+            names = {(key.namespace, key.name) for key in touched.workloads}
+            for seat in self._hub:
+                proxy = seat.proxy
+                if proxy.namespace in touched.namespaces or (proxy.namespace, proxy.name) in names:
+                    found.add(seat)
+        return found
 
     def _seated(self, seat: Seat) -> None:
         standing = place(self._world, seat.proxy)

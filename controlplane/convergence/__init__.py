@@ -30,10 +30,12 @@ from controlplane.convergence.grouping import (
     retired,
     shared_view,
 )
+from controlplane.convergence.records import NO_BACKENDS
 from controlplane.convergence.world import EMPTY_WORLD, Options, Touched, World
 
 __all__ = [
     "EMPTY_WORLD",
+    "NO_BACKENDS",
     "Built",
     "Options",
     "Place",

@@ -86,7 +86,7 @@ def _touched(draft: Draft) -> Touched:
         hosts=frozenset(draft.touched_hosts),
         namespaces=frozenset(draft.touched_namespaces),
         gateways=draft.touched_gateways,
-        workloads=bool(draft.touched_workloads),
+        workloads=frozenset(draft.touched_workloads),
     )
 
 

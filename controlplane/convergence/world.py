@@ -50,10 +50,9 @@ class Touched:
     endpoints: frozenset[ServiceId] = frozenset()
     addresses: frozenset[str] = frozenset()  # workload addresses whose inbound ports may differ
     hosts: frozenset[str] = frozenset()  # VirtualService hosts whose routes may differ
-    namespaces: frozenset[str] = frozenset()  # whose Sidecars changed; "*" for the root namespace
+    namespaces: frozenset[str] = frozenset()  # whose Sidecars changed
     gateways: bool = False
-    workloads: bool = False
-    all: bool = False
+    workloads: frozenset[Key] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(
@@ -64,7 +63,6 @@ class Touched:
             or self.namespaces
             or self.gateways
             or self.workloads
-            or self.all
         )
 
 

@@ -1,1 +1,12 @@
-"""xDS."""
+"""xDS: what goes over the wire, in which order, and to whom.
+
+resources     resources with content-hash versions, layers, snapshots
+requests, responses   the protocol's messages as values; bytes spliced, not serialised again
+subscription  what a stream asks for            ledger     what it holds, what is under way
+rollout       which stage may go out when: make before break
+session       one stream: requests and snapshots in, responses out (sans-io)
+culprits, reports     which resource a NACK names; what a session tells people
+node          Node -> model.Proxy               hub        seats, one value each
+server        grpc.aio: carries, decides nothing
+conversation, contents, client   the ADS debug client
+"""
