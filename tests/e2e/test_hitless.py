@@ -11,6 +11,7 @@ REPEATS = 3
 
 
 @pytest.mark.e2e
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", [ProxyType.SIDECAR, ProxyType.ROUTER], ids=lambda kind: kind.value)
 async def test_no_request_is_lost(kind: ProxyType, tmp_path: Path) -> None:
     async with scene(kind, tmp_path) as running:
