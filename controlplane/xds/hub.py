@@ -11,6 +11,9 @@ from controlplane.xds.session import Session
 from translators.model import Proxy
 
 
+_REMEMBERED = 10_000  # nodes whose last stream left clusters cold
+
+
 class Audience(Protocol):
     """Who decides what a seat shall hold."""
 
@@ -51,6 +54,8 @@ class Hub:
         self._seats: dict[str, Seat] = {}
         self._numbers = count(1)
         self._audience: Audience | None = None
+        # by node: clusters that the last stream left without their assignment
+        self._cold: dict[str, Mapping[str, str]] = {}
 
     def attend(self, audience: Audience) -> None:
         self._audience = audience
@@ -80,8 +85,19 @@ class Hub:
         return seat
 
     def leave(self, seat: Seat) -> None:
-        if self._seats.pop(seat.id, None) is not None and self._audience is not None:
+        if self._seats.pop(seat.id, None) is None:
+            return
+        cold = seat.session.cold()
+        if cold:
+            self._cold[seat.proxy.id] = cold
+            while len(self._cold) > _REMEMBERED:
+                del self._cold[next(iter(self._cold))]
+        if self._audience is not None:
             self._audience.left(seat)
+
+    def recall(self, node: str) -> Mapping[str, str]:
+        """Clusters that the last stream of this node left cold; told once."""
+        return self._cold.pop(node, {})
 
     def __iter__(self) -> Iterator[Seat]:
         return iter(tuple(self._seats.values()))

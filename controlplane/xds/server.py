@@ -145,6 +145,7 @@ class _Stream:
             stream=proxy.id,
             full_state=proxy.generator == node.GRPC,
             splices=self._server._splices,
+            cold=self._server._hub.recall(proxy.id),
         )
         seat = self._server._hub.join(
             proxy,
