@@ -115,5 +115,3 @@ def decoded(packed: Packed) -> object:
     )
     message.pop("@type", None)
     return message
-
-
