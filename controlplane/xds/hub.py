@@ -10,7 +10,6 @@ from controlplane.xds.resources import EMPTY_SNAPSHOT, Snapshot
 from controlplane.xds.session import Session
 from translators.model import Proxy
 
-
 _REMEMBERED = 10_000  # nodes whose last stream left clusters cold
 
 

@@ -53,6 +53,13 @@ class Entry:
         """What the client has once everything sent is acknowledged."""
         return self.sent[-1][1] if self.sent else self.acked
 
+    def awaits(self, sequence: int) -> bool:
+        """Whether it was in the response of that number and that is not answered."""
+        sent = self.sent
+        return bool(sent) and (
+            sent[0][0] == sequence or any(number == sequence for number, _ in sent)
+        )
+
     @property
     def known(self) -> Held:
         """What the client has as far as can be told; while a culprit is searched, nothing that
@@ -245,7 +252,7 @@ class Ledger:
         landed: list[tuple[Item, Held]] = []
         for item in flight.items:
             entry = self.open.get(item.name)
-            if entry is None or not any(number == flight.sequence for number, _ in entry.sent):
+            if entry is None or not entry.awaits(flight.sequence):
                 continue
             landed.append((item, entry.acked))
             if self.lingers and item.value is None and entry.acked is not None:
@@ -267,12 +274,13 @@ class Ledger:
         crashed: list[Item] = []
         for item in flight.items:
             entry = self.open.get(item.name)
-            if entry is None or not any(number == flight.sequence for number, _ in entry.sent):
+            if entry is None or not entry.awaits(flight.sequence):
                 continue
             crashed.append(item)
             entry.sent = tuple(sent for sent in entry.sent if sent[0] != flight.sequence)
             entry.maybe += (item.value,)
-            entry.owed = True
+            # a client answers in order: what was sent later settles it
+            entry.owed = entry.owed or entry.sent == () or entry.sent[-1][0] < flight.sequence
             self.pending[item.name] = None
         return crashed
 
@@ -304,8 +312,9 @@ class Ledger:
             if isinstance(value, Resource):
                 yield value
         for name, entry in self.open.items():
-            if name not in covered and name not in chosen and isinstance(entry.known, Resource):
-                yield entry.known
+            kept = None if name in covered else chosen.get(name, entry.known)
+            if isinstance(kept, Resource):
+                yield kept
 
     def doubtful(self, chosen: Mapping[str, Resource | None]) -> Iterator[tuple[str, Resource]]:
         """Names that a response with all of the type sets anew, because the client may have
@@ -319,7 +328,10 @@ class Ledger:
     def settle(self, name: str, entry: Entry) -> bool:
         """Close the entry if the client holds what it shall; whether nothing is to be sent."""
         target = self.target(name, entry.last)
-        if entry.owed or entry.maybe or version_of(entry.last) != version_of(target):
+        if entry.owed and isinstance(target, Claim):
+            entry.owed = False  # nothing better is known than what the client has
+        doubtful = bool(entry.maybe) and not entry.sent
+        if entry.owed or doubtful or version_of(entry.last) != version_of(target):
             return False
         entry.since = None
         self.pending.pop(name, None)
@@ -330,6 +342,11 @@ class Ledger:
         if not entry.sent and entry.ghost is None:
             del self.open[name]
         return True
+
+    def rests(self, name: str, entry: Entry) -> bool:
+        """Whether there is nothing to send, or what there is was refused."""
+        want = self.wanted(name, entry.last)
+        return self.settle(name, entry) or (want is not None and entry.refuses(want))
 
     def unsettled(self, name: str, entry: Entry) -> bool:
         """Whether there is something for the client to hold that it did not acknowledge."""

@@ -224,8 +224,6 @@ class Rollout:
             yield from self._in_flight(ledger, name, entry)
         if want is None:
             yield from self._before_removal(ledger, name, entry, now)
-        elif want.clusters.isdisjoint(self.cold) and want.clusters.isdisjoint(self.unsent):
-            entry.since = None
         elif ledger.type_url in (LISTENER, ROUTE):
             yield from self._before_use(entry, want, now)
 
@@ -244,6 +242,9 @@ class Rollout:
         yield Hold("an earlier version is not acknowledged", until=until, since=at)
 
     def _before_use(self, entry: Entry, want: Resource, now: float) -> Iterator[Hold]:
+        if want.clusters.isdisjoint(self.cold) and want.clusters.isdisjoint(self.unsent):
+            entry.since = None
+            return
         known = entry.acked.clusters if isinstance(entry.acked, Resource) else NOTHING
         goal = self.books[CLUSTER].goal
         cold = {

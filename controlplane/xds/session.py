@@ -159,7 +159,8 @@ class Session:
         client's next stream."""
         sent = dict.fromkeys(self._rollout.bare) | self._rollout.cold
         clusters = self._books[CLUSTER]
-        found: dict[str, str] = {}
+        # what the stream before left stays open until the client says what it has
+        found = {} if clusters.asked else dict(self._rollout.before)
         for name in sent:
             entry = clusters.open.get(name)
             last = clusters.wanted(name) if entry is None else entry.last
@@ -197,8 +198,10 @@ class Session:
         items = ledger.crash(flight)
         suspects = [item for item in items if item.value is not None] or items
         names = set(named(text, (item.name for item in suspects)))
-        if not names and len(suspects) > 1 and suspects[0].value is not None:
-            half = len(suspects) // 2
+        # the culprit may have been given up meanwhile: only what was alone is convicted
+        alone = sum(item.value is not None for item in flight.items) <= 1
+        if not names and not alone:
+            half = (len(suspects) + 1) // 2
             for part in (suspects[:half], suspects[half:]):
                 self._cohort += 1
                 for item in part:
@@ -260,14 +263,14 @@ class Session:
             ledger.leaving[name] = None
             return None
         if entry.refuses(want):
-            if not (entry.owed and isinstance(entry.acked, Resource)):
+            if not (entry.owed and isinstance(entry.last, Resource)):
                 entry.owed = False
                 del ledger.pending[name]
                 if ledger.type_url == ASSIGNMENT:
                     self._rollout.cold.pop(name, None)  # who refuses it waits for nothing
                 return None
             # the cluster that it belongs to warms with what was good
-            want = entry.acked
+            want = entry.last
         if not self._passes(ledger, name, entry, want, now):
             return None
         # DNS clusters apart: one with a silent resolver withholds the ACK of its whole response
@@ -336,7 +339,7 @@ class Session:
             self._rollout.unsent = frozenset(
                 name
                 for name in list(ledger.pending)
-                if name in ledger.open and not ledger.settle(name, ledger.open[name])
+                if (entry := ledger.open.get(name)) is not None and not ledger.rests(name, entry)
             )
 
     # sending

@@ -202,9 +202,11 @@ class StrictEnvoy:
                 self.excused.add(name)
         if bad:
             # what comes in a response that is refused may come again
-            channel.fresh.update(new.keys())
+            channel.fresh.update((*new, *gone))
             if type_url == CDS:
-                self.channels[EDS].fresh.update(new.keys())
+                # a SotW server cannot tell which clusters it sent again, so neither can we
+                again = 1 if self.delta else 3
+                self.channels[EDS].fresh.update(list(new) * again)
         if bad and not self.names_culprit:
             self._answer(type_url, nonce, "a field is out of range")
             return
