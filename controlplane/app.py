@@ -1,6 +1,7 @@
 """Builds everything, starts it in one TaskGroup, and stops it in order. Takes no decisions."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -24,6 +25,10 @@ from controlplane.xds.resources import Shelf
 from controlplane.xds.rollout import Timing
 from controlplane.xds.server import AdsServer, Limits
 from translators import Memo
+
+# A client that connects makes thousands of small values, none of them in a cycle. Python's default
+# (700, 10, 10) walks through the whole World for them again and again: two thirds of a cold start.
+_COLLECTOR = (100_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ async def run(
         ready=lambda: loop.ready,
     )
     pages = Pages(loop, hub, metrics)
+    gc.set_threshold(*_COLLECTOR)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -94,6 +100,7 @@ async def run(
                 spawn(group, "files", source.run()),
                 spawn(group, "loop", loop.run()),
                 spawn(group, "keeping", keeping.run()),
+                spawn(group, "settling", _settle(loop)),
             ]
             log.info(
                 "listening",
@@ -109,6 +116,13 @@ async def run(
             for task in tasks:
                 task.cancel()
     log.info("stopped")
+
+
+async def _settle(loop: Loop) -> None:
+    """What the first World is made of stays: no collection need walk through it again."""
+    await loop.passed()
+    gc.collect()
+    gc.freeze()
 
 
 def _journal(settings: Settings) -> LastGood | None:

@@ -56,6 +56,10 @@ class Loop:
         """Whether a first World has been published."""
         return self._passed.is_set()
 
+    async def passed(self) -> None:
+        """Returns when the first World has been published."""
+        await self._passed.wait()
+
     async def run(self) -> None:
         while True:
             if self._store.synced:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from controlplane.xds.conversation import Conversation, Received
 
 _SERVICE: Final = ads_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].full_name
 _OPTIONS: Final = (("grpc.max_receive_message_length", -1),)
+# how calls say that there is a status
+_ENDED: Final = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 
 
 class StreamEndedError(Exception):
@@ -55,15 +57,16 @@ class Stream:
 
         Raises StreamEndedError.
         """
-        try:
+        message = grpc.aio.EOF
+        with suppress(*_ENDED):
             await self._send()
             message = await self._call.read()
-            if message is not grpc.aio.EOF:
-                received = self._conversation.receive(message)
+        if message is not grpc.aio.EOF:
+            received = self._conversation.receive(message)
+            # a stream that ends here is told by the next call
+            with suppress(*_ENDED):
                 await self._send()
-                return received
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            pass  # the status says why
+            return received
         # an end of the stream is noted before it is told, except that of a stream cancelled here
         raise self._ended or StreamEndedError("CANCELLED", "")
 
@@ -72,7 +75,7 @@ class Stream:
             await self._call.write(request)
 
     def _note(self, call: Any) -> None:
-        # at once: a write that crosses the end puts a status of its own in the place of the server's
+        # at once: a write that crosses the end puts a status of its own in place of the server's
         if self._ended is None:
             self._ended = StreamEndedError(_known(call.code()).name, _known(call.details()) or "")
 

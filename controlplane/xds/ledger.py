@@ -6,6 +6,7 @@ stream keeps no state for each resource. The ledger does not decide what may be 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from controlplane.xds.reports import Nack
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot, empty_assignment
@@ -75,12 +76,36 @@ class Entry:
         for _, value in self.sent:
             yield value
 
+    @property
+    def blank(self) -> bool:
+        """Whether the client has nothing of it, and nothing is under way or in doubt."""
+        return (
+            self.acked is None
+            and not self.sent
+            and self.rejected is None
+            and not self.maybe
+            and not self.cohort
+            and self.ghost is None
+        )
+
+    def plain(self, sequence: int) -> bool:
+        """Whether the response of that number is all that there is to say of it."""
+        sent = self.sent
+        return (
+            len(sent) == 1
+            and sent[0][0] == sequence
+            and not self.owed
+            and not self.maybe
+            and not self.cohort
+            and self.rejected is None
+            and self.ghost is None
+        )
+
     def refuses(self, want: Resource) -> bool:
         return self.rejected is not None and self.rejected.version == want.version
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One name in a response that was sent."""
 
     name: str
@@ -178,6 +203,15 @@ class Ledger:
         entry.rejected = None
         self.pending[name] = None
 
+    def subscribe_all(self, names: Iterable[str]) -> None:
+        """subscribe() of names by a client that has said nothing of this type before."""
+        for name in names:
+            found = self.goal.get(self.type_url, name)
+            own = name if found is None else found.name
+            self.names.add(own)
+            self.open[own] = Entry(owed=True)
+            self.pending[own] = None
+
     def owe(self, name: str) -> None:
         """`name`, which is subscribed, is to be sent even if the client holds it."""
         entry = self.open.get(name)
@@ -250,9 +284,23 @@ class Ledger:
     def land(self, flight: Flight) -> list[tuple[Item, Held]]:
         """`flight` was acknowledged: its items that still count, with what they replace."""
         landed: list[tuple[Item, Held]] = []
+        sequence, pending, leaving = flight.sequence, self.pending, self.leaving
         for item in flight.items:
-            entry = self.open.get(item.name)
-            if entry is None or not entry.awaits(flight.sequence):
+            name = item.name
+            entry = self.open.get(name)
+            if entry is None:
+                continue
+            if (
+                item.value is not None
+                and entry.plain(sequence)
+                and name not in pending
+                and name not in leaving
+            ):
+                # the goal is what was sent, else the name were pending: nothing is left to say
+                landed.append((item, entry.acked))
+                del self.open[name]
+                continue
+            if not entry.awaits(sequence):
                 continue
             landed.append((item, entry.acked))
             if self.lingers and item.value is None and entry.acked is not None:

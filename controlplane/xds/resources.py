@@ -162,10 +162,17 @@ class Snapshot:
 
     generation: int
     layers: tuple[Layer, ...]
+    # a memo: by type, the mappings of those layers that have any of it
+    _maps: dict[str, tuple[Mapping[str, Resource], ...]] = field(default_factory=dict, repr=False)
 
     def get(self, type_url: str, name: str) -> Resource | None:
-        for layer in self.layers:
-            found = layer.maps.get(type_url, _NO_RESOURCES).get(name)
+        maps = self._maps.get(type_url)
+        if maps is None:
+            maps = self._maps[type_url] = tuple(
+                layer.maps[type_url] for layer in self.layers if layer.maps.get(type_url)
+            )
+        for resources in maps:
+            found = resources.get(name)
             if found is not None:
                 return found
         return None

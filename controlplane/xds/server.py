@@ -194,7 +194,9 @@ class _Stream:
         clock, metrics = self._server._clock, self._server._metrics
         while not self._ended:
             self._wake.clear()
-            for response in seat.session.poll(clock.monotonic()):
+            responses = seat.session.poll(clock.monotonic())
+            self._report(seat)
+            for response in responses:
                 encoded = response.encode()
                 await self._context.write(encoded)
                 name = kind(response.type_url)
@@ -202,7 +204,6 @@ class _Stream:
                 metrics.bytes.labels(name).inc(len(encoded))
                 metrics.resources.labels(name).inc(len(response.resources))
                 metrics.removals.labels(name).inc(len(response.removed))
-            self._report(seat)
             deadline = seat.session.deadline()
             try:
                 async with asyncio.timeout(

@@ -228,11 +228,21 @@ class Session:
             self._unsent(ledger)
             return
         groups: dict[tuple[int, bool], list[Choice]] = {}
+        # what the client has nothing of waits for nothing, where no gate is set
+        free = ledger.type_url in (CLUSTER, ASSIGNMENT) and not self._rollout.gates
+        apart = self._delta and ledger.type_url == CLUSTER
+        goal = ledger.goal
         for name in list(ledger.pending):
             entry = ledger.open.get(name)
             if entry is None:
                 del ledger.pending[name]
                 continue
+            if free and entry.blank:
+                found = goal.get(ledger.type_url, name)
+                if found is not None:
+                    key = (0, apart and not found.needs_assignment)
+                    groups.setdefault(key, []).append((name, found))
+                    continue
             choice = self._choice(ledger, name, entry, now)
             if choice is not None:
                 groups.setdefault(choice[0], []).append(choice[1])
@@ -351,7 +361,7 @@ class Session:
         if self._full(ledger):
             chosen = [*chosen, *ledger.doubtful(dict(chosen))]
         self._sequence += 1
-        items = tuple(Item(name, value) for name, value in chosen)
+        items = tuple(map(Item._make, chosen))
         if self._full(ledger):
             resources = tuple(ledger.state(dict(chosen)))
         else:

@@ -3,7 +3,7 @@
 It touches the ledger of one type; whether anything is sent is not decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from controlplane.xds.ledger import Ledger
@@ -30,8 +30,12 @@ def delta_subscribe(ledger: Ledger, rollout: Rollout, request: Request) -> None:
     legacy = first and not added and not request.unsubscribe and ledger.type_url in WILDCARD_TYPES
     everything = EVERYTHING in added
     added.pop(EVERYTHING, None)
-    for name in added:
-        _subscribe(ledger, rollout, name, claims.get(name))
+    if first and not claims:
+        _warm_again(ledger, rollout, added)
+        ledger.subscribe_all(added)
+    else:
+        for name in added:
+            _subscribe(ledger, rollout, name, claims.get(name))
     if (legacy or everything) and not ledger.wildcard:
         ledger.open_wildcard(claims)
         ledger.legacy = legacy
@@ -81,10 +85,16 @@ def sotw_subscribe(ledger: Ledger, rollout: Rollout, request: Request, *, full: 
 
 def _subscribe(ledger: Ledger, rollout: Rollout, name: str, claim: str | None) -> None:
     bare = ledger.type_url == ASSIGNMENT and name in rollout.bare
-    if bare and rollout.books[CLUSTER].wildcard:
-        # its cluster seemed warm only because nobody had asked for assignments
-        rollout.cold.setdefault(name, rollout.bare[name])
+    _warm_again(ledger, rollout, (name,))
     ledger.subscribe(name, claim=claim, stale=bare)
+
+
+def _warm_again(ledger: Ledger, rollout: Rollout, names: Iterable[str]) -> None:
+    """A cluster that seemed warm only because nobody had asked for assignments is not."""
+    if ledger.type_url == ASSIGNMENT and rollout.books[CLUSTER].wildcard:
+        for name in names:
+            if name in rollout.bare:
+                rollout.cold.setdefault(name, rollout.bare[name])
 
 
 def _unsubscribe(ledger: Ledger, rollout: Rollout, name: str, *, tell: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -16,10 +17,34 @@ from translators.wire import CLUSTER
 
 NODE = Node(id="sidecar~10.0.0.1~a.b~b.svc.cluster.local")
 
+# of nobody: for ads.test, signed by itself
+CERTIFICATE = b"""\
+-----BEGIN CERTIFICATE-----
+MIIBXzCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhhZHMudGVz
+dDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowEzERMA8GA1UEAwwI
+YWRzLnRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQ3Q9BLBvye/nw6yjjE
+iUOgmPnPoEuIirfi0yDGavpJSsCPwN5deLWSms/+O0LH1avpltM2IqXo6Pia1DiV
+YLMbo0cwRTATBgNVHREEDDAKgghhZHMudGVzdDAPBgNVHRMBAf8EBTADAQH/MB0G
+A1UdDgQWBBR/W47HVAb/OzSdrnQQUjdsRoG6nDAKBggqhkjOPQQDAgNJADBGAiEA
+gWU7up+aW/GsW4fNNBR7gqjbyaAOWvYcymRUKZNLRLYCIQDD8ucn/rlH16yKxrX0
+6dHJ5AmEAr56FnLMhY8UwpWUzQ==
+-----END CERTIFICATE-----
+"""
+KEY = b"""\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgSR+LL0SdCq/7SZ5E
+l83mvrxEJrk8viIAMBA4d+KNNnKhRANCAAQ3Q9BLBvye/nw6yjjEiUOgmPnPoEuI
+irfi0yDGavpJSsCPwN5deLWSms/+O0LH1avpltM2IqXo6Pia1DiVYLMb
+-----END PRIVATE KEY-----
+"""
+
 
 @asynccontextmanager
-async def server(seen: dict[str, str], status: grpc.StatusCode) -> AsyncIterator[str]:
-    """A server that notes the metadata of a stream and ends it with `status`."""
+async def server(
+    seen: dict[str, str], status: grpc.StatusCode, *, tls: bool = False
+) -> AsyncIterator[str]:
+    """A server that notes the metadata of a stream and ends it with `status`. With `tls` it wants
+    a certificate of its clients, too."""
 
     async def stream(_: Any, context: Any) -> None:
         seen.update(dict(context.invocation_metadata()))
@@ -33,7 +58,13 @@ async def server(seen: dict[str, str], status: grpc.StatusCode) -> AsyncIterator
         for variant in ("Delta", "Stream")
     }
     serving.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    port = serving.add_insecure_port("127.0.0.1:0")
+    if tls:
+        credentials = grpc.ssl_server_credentials(
+            [(KEY, CERTIFICATE)], CERTIFICATE, require_client_auth=True
+        )
+        port = serving.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = serving.add_insecure_port("127.0.0.1:0")
     await serving.start()
     try:
         yield f"127.0.0.1:{port}"
@@ -72,6 +103,25 @@ async def test_a_token_is_sent() -> None:
     async with server(seen, grpc.StatusCode.OK) as address:
         assert str(await ended(Access(address, token="secret"))) == "OK"
     assert seen["authorization"] == "Bearer secret"
+
+
+async def test_tls_with_a_certificate_of_the_client() -> None:
+    seen: dict[str, str] = {}
+    async with server(seen, grpc.StatusCode.ABORTED, tls=True) as address:
+        access = Access(
+            address,
+            tls=True,
+            roots=CERTIFICATE,
+            certificate=CERTIFICATE,
+            key=KEY,
+            token="secret",
+            server_name="ads.test",
+        )
+        assert (await ended(access)).status == "ABORTED"
+        assert seen.pop("authorization") == "Bearer secret"
+        assert (await ended(replace(access, certificate=None, key=None))).status == "UNAVAILABLE"
+        assert (await ended(replace(access, server_name="other"))).status == "UNAVAILABLE"
+    assert "authorization" not in seen
 
 
 async def test_nobody_is_there() -> None:
