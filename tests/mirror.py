@@ -38,6 +38,8 @@ COVERED = {
     "controlplane/kinds/retries.py": "tests/controlplane/kinds/test_virtualservice.py",
     "controlplane/kinds/rewrites.py": "tests/controlplane/kinds/test_virtualservice.py",
     "controlplane/sources/changes.py": "tests/controlplane/sources/test_store.py",
+    "controlplane/xds/entries.py": "tests/controlplane/xds/test_session.py",
+    "controlplane/xds/standing.py": "tests/controlplane/xds/test_session.py",
     "controlplane/xds/ledger.py": "tests/controlplane/xds/test_session.py",
     "controlplane/xds/reports.py": "tests/controlplane/xds/test_session.py",
     "controlplane/xds/requests.py": "tests/controlplane/xds/test_session.py",

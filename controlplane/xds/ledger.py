@@ -6,119 +6,10 @@ stream keeps no state for each resource. The ledger does not decide what may be 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from controlplane.xds.entries import Claim, Entry, Flight, Held, Item, version_of
 from controlplane.xds.reports import Nack
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot, empty_assignment
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A version that a client says it holds; what that refers to is not known."""
-
-    version: str
-
-
-Held = Resource | Claim | None
-
-
-def version_of(held: Held) -> str | None:
-    return None if held is None else held.version
-
-
-@dataclass(slots=True)
-class Entry:
-    """One name whose acknowledged state differs from the goal.
-
-    acked     what the client acknowledged last
-    sent      (sequence number, value) not yet answered, newest last; None says that it is gone
-    rejected  the version that it refuses
-    owed      to be sent even if it is held
-    cohort    names that are sent together while a culprit is searched; 0 is everyone else
-    since     when a gate first held it back
-    maybe     values that came with one that was refused: the client may have applied them
-    ghost     a removed route table that is in use until the client unsubscribes
-    """
-
-    acked: Held = None
-    sent: tuple[tuple[int, Resource | None], ...] = ()
-    rejected: Nack | None = None
-    owed: bool = False
-    cohort: int = 0
-    since: float | None = None
-    maybe: tuple[Resource | None, ...] = ()
-    ghost: Held = None
-
-    @property
-    def last(self) -> Held:
-        """What the client has once everything sent is acknowledged."""
-        return self.sent[-1][1] if self.sent else self.acked
-
-    def awaits(self, sequence: int) -> bool:
-        """Whether it was in the response of that number and that is not answered."""
-        sent = self.sent
-        return bool(sent) and (
-            sent[0][0] == sequence or any(number == sequence for number, _ in sent)
-        )
-
-    @property
-    def known(self) -> Held:
-        """What the client has as far as can be told; while a culprit is searched, nothing that
-        may be one."""
-        guess = self.maybe and self.last is None and not self.cohort
-        return self.maybe[-1] if guess else self.last
-
-    def runs(self) -> Iterable[Held]:
-        """All that the client may run at this moment."""
-        yield self.acked
-        yield self.ghost
-        yield from self.maybe
-        for _, value in self.sent:
-            yield value
-
-    @property
-    def blank(self) -> bool:
-        """Whether the client has nothing of it, and nothing is under way or in doubt."""
-        return (
-            self.acked is None
-            and not self.sent
-            and self.rejected is None
-            and not self.maybe
-            and not self.cohort
-            and self.ghost is None
-        )
-
-    def plain(self, sequence: int) -> bool:
-        """Whether the response of that number is all that there is to say of it."""
-        sent = self.sent
-        return (
-            len(sent) == 1
-            and sent[0][0] == sequence
-            and not self.owed
-            and not self.maybe
-            and not self.cohort
-            and self.rejected is None
-            and self.ghost is None
-        )
-
-    def refuses(self, want: Resource) -> bool:
-        return self.rejected is not None and self.rejected.version == want.version
-
-
-class Item(NamedTuple):
-    """One name in a response that was sent."""
-
-    name: str
-    value: Resource | None
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A response that was not answered yet."""
-
-    sequence: int
-    at: float
-    items: tuple[Item, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -315,6 +206,11 @@ class Ledger:
             if not self.settle(item.name, entry):
                 self.pending[item.name] = None
         return landed
+
+    def slim(self) -> None:
+        """Give back the room that emptied dictionaries keep: there is one of each on a stream."""
+        if not self.open:
+            self.open, self.pending, self.leaving = {}, {}, {}
 
     def crash(self, flight: Flight) -> list[Item]:
         """`flight` was refused: its items that still count. Which of them the client applied is

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from controlplane.xds.ledger import Claim, Entry, Held, Item, Ledger
+from controlplane.xds.entries import Claim, Entry, Held, Item
+from controlplane.xds.ledger import Ledger
 from controlplane.xds.reports import kind
 from controlplane.xds.resources import Resource
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
@@ -110,6 +111,13 @@ class Rollout:
                 self.bare[name] = BEFORE
         # nor does it say which listeners it is still draining
         self.drains.append(Drain("of the last stream", None, None, self.start, self.start))
+
+    def slim(self) -> None:
+        """Give back the room that emptied dictionaries keep."""
+        if not self.cold:
+            self.cold = {}
+        if not self.bare:
+            self.bare = {}
 
     def sent(self, type_url: str, sequence: int, items: Iterable[Item]) -> None:
         """A response with `items` goes out."""

@@ -9,27 +9,29 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from controlplane.xds.culprits import named
-from controlplane.xds.ledger import Entry, Flight, Item, Ledger, version_of
+from controlplane.xds.entries import Entry, Flight, Item, version_of
+from controlplane.xds.ledger import Ledger
 from controlplane.xds.reports import (
     Acked,
     Event,
     Nack,
     Nacked,
     SessionStatus,
-    TypeStatus,
     Waited,
     kind,
 )
 from controlplane.xds.requests import Request
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot
 from controlplane.xds.responses import Response, Splices
-from controlplane.xds.rollout import BEFORE, Gate, Hold, Rollout, Timing, replaces
+from controlplane.xds.rollout import BEFORE, Gate, Rollout, Timing, replaces
+from controlplane.xds.standing import type_status
 from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
 
 _MAKE: Final = (CLUSTER, ASSIGNMENT, LISTENER, ROUTE)
 _BREAK: Final = (LISTENER, ROUTE, CLUSTER, ASSIGNMENT)
 _SORTED_FROM: Final = 33
+_MANY: Final = 33  # names in a response whose ACK is worth a tidying up
 # a removal has no version; this one stands for a removal that was refused
 _GONE: Final = ""
 _NOTHING_COLD: Final[Mapping[str, str]] = {}
@@ -172,7 +174,11 @@ class Session:
         """The stream for people; costs what the client holds."""
         return SessionStatus(
             self.stream,
-            tuple(self._status(ledger) for ledger in self._books.values() if ledger.asked),
+            tuple(
+                type_status(ledger, self._rollout, self._now)
+                for ledger in self._books.values()
+                if ledger.asked
+            ),
         )
 
     def open_names(self) -> int:
@@ -187,6 +193,10 @@ class Session:
             return
         landed = ledger.land(flight)
         self._rollout.landed(ledger.type_url, flight.sequence, landed, now)
+        if len(flight.items) >= _MANY:
+            for book in self._books.values():
+                book.slim()
+            self._rollout.slim()
 
     def _answered_up_to(self, ledger: Ledger, nonce: int, error: str | None, now: float) -> None:
         # a SotW client may answer only the last of several responses
@@ -396,31 +406,6 @@ class Session:
             if self._goal is not None:
                 ledger.goal = self._goal
         return ledger
-
-    def _status(self, ledger: Ledger) -> TypeStatus:
-        covered = ledger.covered()
-        held = {name: version_of(ledger.held(name)) for name in (*covered, *ledger.open)}
-        return TypeStatus(
-            type_url=ledger.type_url,
-            wildcard=ledger.wildcard,
-            names=len(held),
-            generation=ledger.generation,
-            nacks=tuple(e.rejected for e in ledger.open.values() if e.rejected is not None),
-            held_back=tuple(
-                f"{kind(ledger.type_url)} {name}: {hold.sentence()}"
-                for name, hold in self._holds(ledger)
-            ),
-            held={name: version for name, version in held.items() if version is not None},
-        )
-
-    def _holds(self, ledger: Ledger) -> Iterator[tuple[str, Hold]]:
-        for name in (*ledger.pending, *ledger.leaving):
-            entry = ledger.open[name]
-            want = ledger.wanted(name, entry.last)
-            for hold in self._rollout.before_sending(ledger, name, entry, want, self._now):
-                if hold.holds(self._now):
-                    yield name, hold
-                    break
 
 
 def _name(choice: Choice) -> str:

@@ -22,7 +22,7 @@ from controlplane.xds.rollout import Timing
 from controlplane.xds.server import SERVICE, AdsServer, Limits
 from tests.fakes import pipeline
 from tests.fakes.world import World, assignment, cluster, listener
-from tests.features.mesh import node_of, until
+from tests.features.client import node_of, until
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER
 
 
