@@ -1,16 +1,12 @@
 """meshpilot serve: the control plane."""
 
-import asyncio
 import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-import structlog
 import typer
-import uvloop
 
-from controlplane import app
 from controlplane.settings import Settings
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -87,11 +83,22 @@ def serve(
             stage_wait=stage_wait,
             drain=drain,
         )
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(app.run(settings))
+        _run(settings)
     except (OSError, ValueError) as error:
         typer.echo(f"meshpilot: {error}", err=True)
         raise typer.Exit(2) from error
+
+
+def _run(settings: Settings) -> None:
+    # flags are read without what only a server needs
+    import asyncio
+
+    import uvloop
+
+    from controlplane import app
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(app.run(settings))
 
 
 def _one_of(flag: str, value: str, known: tuple[str, ...]) -> None:
@@ -101,6 +108,8 @@ def _one_of(flag: str, value: str, known: tuple[str, ...]) -> None:
 
 def _logging(level: str) -> None:
     """One JSON object a line, on standard error."""
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

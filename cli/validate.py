@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from controlplane.kinds import Severity
+from controlplane.convergence import Options, World, converge
+from controlplane.kinds import Severity, Verdict
+from controlplane.sources import Config
 from controlplane.sources.review import Finding, Judge, nothing, review
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -51,7 +53,20 @@ def validate(
 
       kubectl get virtualservices -A -o yaml | meshpilot validate --weights relative -
     """
-    raise typer.Exit(run(paths, output=output, strict=strict, weights=weights))
+    judged = run(paths, output=output, strict=strict, weights=weights, judge=together)
+    raise typer.Exit(judged)
+
+
+def together(config: Config) -> list[Verdict]:
+    """What is to be said of the objects when all of them are applied to an empty mesh."""
+    world = converge(
+        objects=config.objects,
+        refused=config.refused,
+        changed=frozenset(config.objects),
+        before=World(options=Options()),
+        now=0.0,
+    )
+    return [verdict for verdicts in world.verdicts().values() for verdict in verdicts]
 
 
 def run(

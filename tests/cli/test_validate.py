@@ -156,3 +156,31 @@ def test_verdicts_between_objects_are_added(
     (found,) = json.loads(capsys.readouterr().out)
     assert found["verdicts"][0]["reason"] == "Between"
     assert not found["accepted"]
+
+
+def test_objects_are_judged_together(tmp_path: Path) -> None:
+    """A destination that no file has is a warning at the object that names it."""
+    path = tmp_path / "a.yaml"
+    good = BAD.replace("weight: 60", "weight: 50").replace("subset: v2", "port: {number: 81}")
+    path.write_text(SERVICE + "---\n" + good)
+    assert invoke(str(path))[0] == 0
+    assert invoke("--strict", str(path))[0] == 1
+    service, routes = as_json(str(path))
+    assert service["verdicts"] == []
+    (verdict,) = routes["verdicts"]
+    assert verdict["reason"] == "DestinationNotFound"
+    assert "port 81 of service a.shop.svc.cluster.local" in verdict["message"]
+    assert "subset v1 of service a.shop.svc.cluster.local" in verdict["message"]
+    _, table = invoke(str(path))
+    assert f"{path}:7" in table.replace("\n", "") or "a.yaml:7" in table
+
+
+def test_two_rules_for_one_host_are_told_of_each_other(tmp_path: Path) -> None:
+    rules = BAD.replace("subset: v1", "port: {number: 80}").replace("weight: 60", "weight: 50")
+    rules = rules.replace("subset: v2", "port: {number: 80}")
+    (tmp_path / "a.yaml").write_text(SERVICE + "---\n" + rules)
+    (tmp_path / "b.yaml").write_text(rules.replace("{name: a,", "{name: b,"))
+    assert invoke("--strict", str(tmp_path))[0] == 1
+    found = {one["name"]: one["verdicts"] for one in as_json(str(tmp_path)) if one["verdicts"]}
+    assert len(found["b"]) == 1
+    assert "VirtualService shop/a" in found["b"][0]["message"]

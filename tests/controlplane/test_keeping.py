@@ -8,7 +8,7 @@ from controlplane.kinds import Key
 from controlplane.sources.lastgood import FILE, LastGood
 from tests.fakes import shop
 from tests.fakes.pipeline import Document, Pipeline
-from tests.features.mesh import until
+from tests.features.client import until
 
 ROUTES = Key("VirtualService", shop.NAMESPACE, "web")
 RULE = Key("DestinationRule", shop.NAMESPACE, "web")

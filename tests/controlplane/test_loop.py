@@ -14,7 +14,7 @@ from controlplane.telemetry import Telemetry
 from controlplane.xds.hub import Hub
 from controlplane.xds.resources import Shelf
 from tests.fakes import shop
-from tests.features.mesh import until
+from tests.features.client import until
 from translators import Memo
 
 ROUTES = Key("VirtualService", shop.NAMESPACE, "web")
