@@ -92,27 +92,33 @@ class Publication:
     def publish(self, world: World, now: float) -> None:
         """Bring all groups and seats to `world`, which must follow the one published before."""
         self._world, self._now = world, now
+        self._hub.reached(world.generation)
         if not self._started:
             self._started = True
             self._by_source = world.mesh.by_source
-            for seat in self._hub:
-                self._seated(seat)
+            changed, moved = set[Seat](), set(self._hub)
         else:
-            self._refresh(world)
-            for seat in self._moved(world):
-                self._seated(seat)
-        for seat in self._hub:
+            changed, moved = self._refresh(world), set(self._moved(world))
+        for seat in moved:
+            self._seated(seat)
+        for seat in changed | moved:
             self._land(seat)
         if len(self._own) > 2 * len(self._hub) + 64:
             used = {id(own_view(standing.own)) for standing in self._places.values()}
             self._own = {key: sheet for key, sheet in self._own.items() if key in used}
 
-    def _refresh(self, world: World) -> None:
+    def _refresh(self, world: World) -> set[Seat]:
+        """Build the views of all groups again; the seats of those that changed."""
+        changed: set[Seat] = set()
         going = frozenset(name for group in self._groups.values() for name in retired(group.built))
         in_use = self._hub.asked_for(ASSIGNMENT, going) if going else going
         for shared, group in list(self._groups.items()):
             group.built = build(world, shared, group.built, in_use=in_use)
+            layer = group.sheet.layer
             self._translate(group.sheet, shared_view(group.built))
+            if group.sheet.layer is not layer:
+                changed |= group.seats
+        return changed
 
     def _moved(self, world: World) -> Iterable[Seat]:
         """Seats whose place may differ: their workload, the services at their addresses or the

@@ -63,7 +63,7 @@ class Pages:
         return _json(_INDEX)
 
     async def _proxies(self, _: web.Request) -> web.Response:
-        return _json([proxy_status(seat) for seat in self._hub])
+        return _json([proxy_status(seat, self._hub) for seat in self._hub])
 
     async def _config_dump(self, request: web.Request) -> web.Response:
         wanted = request.query.get("proxyID", "")
@@ -76,7 +76,7 @@ class Pages:
                 {"error": f'"{wanted}" is ambiguous, give the connection', "connections": names},
                 status=409,
             )
-        return _json(config_dump(seats[0]))
+        return _json(config_dump(seats[0], self._hub))
 
     async def _verdicts(self, _: web.Request) -> web.Response:
         locations = self._loop.config.locations
@@ -130,7 +130,7 @@ def names_proxy(seat: Seat, wanted: str) -> bool:
     return wanted in (f"{proxy.name}.{proxy.namespace}", proxy.id, seat.id)
 
 
-def proxy_status(seat: Seat) -> dict[str, Any]:
+def proxy_status(seat: Seat, hub: Hub) -> dict[str, Any]:
     """One connection: who it is, and how far each type is."""
     proxy = seat.proxy
     return {
@@ -140,17 +140,17 @@ def proxy_status(seat: Seat) -> dict[str, Any]:
         "version": proxy.version,
         "address": seat.address,
         "since": seat.since.isoformat(),
-        "generation": seat.snapshot.generation,
-        "types": [_type_status(status) for status in seat.session.status().types],
+        "generation": hub.generation_of(seat, seat.snapshot.generation),
+        "types": [_type_status(status, seat, hub) for status in seat.session.status().types],
     }
 
 
-def _type_status(status: TypeStatus) -> dict[str, Any]:
+def _type_status(status: TypeStatus, seat: Seat, hub: Hub) -> dict[str, Any]:
     return {
         "type": kind(status.type_url),
         "subscribed": "*" if status.wildcard else status.names,
         "resources": status.names,
-        "generation": status.generation,
+        "generation": hub.generation_of(seat, status.generation),
         "nacks": [
             {"name": nack.name, "version": nack.version, "error": nack.text}
             for nack in status.nacks
@@ -159,7 +159,7 @@ def _type_status(status: TypeStatus) -> dict[str, Any]:
     }
 
 
-def config_dump(seat: Seat) -> dict[str, Any]:
+def config_dump(seat: Seat, hub: Hub) -> dict[str, Any]:
     """What one proxy should hold, what it has acknowledged, and where the two differ."""
     held: dict[str, Mapping[str, str]] = {
         status.type_url: status.held for status in seat.session.status().types
@@ -186,7 +186,7 @@ def config_dump(seat: Seat) -> dict[str, Any]:
                 }
             )
         types[kind(type_url)] = {"subscribed": acked is not None, "resources": resources}
-    return {**proxy_status(seat), "config": types}
+    return {**proxy_status(seat, hub), "config": types}
 
 
 def _decoded(packed: bytes) -> Any:

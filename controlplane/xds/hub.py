@@ -53,6 +53,7 @@ class Hub:
         self._seats: dict[str, Seat] = {}
         self._numbers = count(1)
         self._audience: Audience | None = None
+        self._generation = 0
         # by node: clusters that the last stream left without their assignment
         self._cold: dict[str, Mapping[str, str]] = {}
 
@@ -112,5 +113,11 @@ class Hub:
             if any(seat.session.subscribed(type_url, name) for seat in self._seats.values())
         )
 
-    def connections(self) -> Mapping[str, Seat]:
-        return dict(self._seats)
+    def reached(self, generation: int) -> None:
+        """All seats hold what this generation says: those that it does not concern, already."""
+        self._generation = generation
+
+    def generation_of(self, seat: Seat, acknowledged: int | None) -> int | None:
+        """`acknowledged` as people count: who has all of its newest snapshot is at the newest
+        generation, though nothing was put down for it."""
+        return self._generation if acknowledged == seat.snapshot.generation else acknowledged

@@ -98,7 +98,7 @@ async def test_a_dump_of_nobody_and_of_two(mesh: Mesh) -> None:
     for address in ("10.0.0.1", "10.0.0.2"):
         await mesh.join(pipeline.proxy(ip=address))
     two = await page(mesh, "/debug/config_dump?proxyID=client.shop", status=409)
-    assert set(two["connections"]) == set(mesh.hub.connections())
+    assert set(two["connections"]) == {seat.id for seat in mesh.hub}
 
 
 async def test_verdicts_name_the_object_and_the_remedy(mesh: Mesh) -> None:
