@@ -8,6 +8,7 @@ rollout       which stage may go out when: make before break
 session       one stream: requests and snapshots in, responses out (sans-io)
 culprits, reports     which resource a NACK names; what a session tells people
 node          Node -> model.Proxy               hub        seats, one value each
+fleet         gates across seats: not before these have acknowledged that
 server        grpc.aio: carries, decides nothing
 conversation, contents, client   the ADS debug client
 """

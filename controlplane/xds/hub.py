@@ -113,6 +113,9 @@ class Hub:
             if any(seat.session.subscribed(type_url, name) for seat in self._seats.values())
         )
 
+    def seat(self, id: str) -> Seat | None:
+        return self._seats.get(id)
+
     def reached(self, generation: int) -> None:
         """All seats hold what this generation says: those that it does not concern, already."""
         self._generation = generation

@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from controlplane import telemetry
 from controlplane.tasks import Clock, spawn
 from controlplane.xds import node
+from controlplane.xds.fleet import FleetGates
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.reports import Acked, Nacked, Waited, kind
 from controlplane.xds.requests import ProtocolError, Request, delta_request, sotw_request
@@ -70,6 +71,7 @@ class AdsServer:
         self._metrics = metrics
         self._ready = ready
         self._splices = Splices()
+        self.gates = FleetGates(hub)
         self._log = telemetry.log("ads")
         self._server: grpc.aio.Server | None = None
 
@@ -158,13 +160,15 @@ class _Stream:
         metrics = self._server._metrics
         metrics.streams.labels(proxy.version or "unknown").inc()
         try:
-            await self._serve(seat, request)
+            refused = await self._serve(seat, request)
         finally:
             metrics.streams.labels(proxy.version or "unknown").dec()
             self._server._hub.leave(seat)
+        if refused:
+            await self._context.abort(grpc.StatusCode.INVALID_ARGUMENT, refused)
 
-    async def _serve(self, seat: Seat, first: Request) -> None:
-        """Until the client has ended the stream, or said what no client may say."""
+    async def _serve(self, seat: Seat, first: Request) -> str:
+        """Until the client has ended the stream, or said what no client may say: that is told."""
         refused = ""
         try:
             seat.session.request(first, self._server._clock.monotonic())
@@ -177,8 +181,7 @@ class _Stream:
                     reader.cancel()
         except* ProtocolError as errors:
             refused = "; ".join(str(error) for error in errors.exceptions)
-        if refused:
-            await self._context.abort(grpc.StatusCode.INVALID_ARGUMENT, refused)
+        return refused
 
     async def _reading(self, seat: Seat) -> None:
         try:
@@ -204,14 +207,24 @@ class _Stream:
                 metrics.bytes.labels(name).inc(len(encoded))
                 metrics.resources.labels(name).inc(len(response.resources))
                 metrics.removals.labels(name).inc(len(response.removed))
-            deadline = seat.session.deadline()
+            deadlines = (seat.session.deadline(), self._server.gates.deadline())
+            deadline = min((at for at in deadlines if at is not None), default=None)
             try:
                 async with asyncio.timeout(
                     None if deadline is None else max(0.0, deadline - clock.monotonic())
                 ):
                     await self._wake.wait()
             except TimeoutError:
-                continue
+                pass
+            self._open_gates(clock.monotonic())
+
+    def _open_gates(self, now: float) -> None:
+        for opened in self._server.gates.check(now):
+            if opened.lagging:
+                self._server._metrics.waits.inc()
+                self._server._log.warning(
+                    "wait_ran_out", what=f"fleet gate {opened.id}", why=list(opened.lagging)
+                )
 
     def _report(self, seat: Seat) -> None:
         """Events of the session, into metrics and the log."""
