@@ -8,6 +8,7 @@ from tests.e2e.hitless import CYCLES, scene
 from translators.model import ProxyType
 
 REPEATS = 3
+RATE = 200.0  # requests a second, at the least
 
 
 @pytest.mark.e2e
@@ -24,6 +25,7 @@ async def test_no_request_is_lost(kind: ProxyType, tmp_path: Path) -> None:
         stats = await running.proxy.stats()
     traffic = running.traffic
     assert not traffic.failures
+    assert traffic.sent / traffic.seconds >= RATE
     assert traffic.sent == sum(traffic.served.values()) + traffic.pardoned
     assert (traffic.pardoned > 0) is (kind is ProxyType.ROUTER)
     assert {"v1", "v2", "v1b", "v2b", "next"} <= traffic.served.keys()
