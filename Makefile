@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS ?= 2
+PROTOS := examples/demo/proto/greeter.proto
+PROTOC := $(BIN)/python -m grpc_tools.protoc -I .
 
 help: ## what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -32,6 +34,11 @@ check: venv ## format, lint, types, laws of the house, mirror of tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/mirror.py
+	@rm -rf .proto && mkdir .proto && $(PROTOC) --python_out=.proto --pyi_out=.proto $(PROTOS)
+	@cmp .proto/examples/demo/proto/greeter_pb2.py examples/demo/proto/greeter_pb2.py && rm -rf .proto
+
+proto: venv ## generate the code of .proto files
+	$(PROTOC) --python_out=. --pyi_out=. $(PROTOS)
 
 format: venv ## put the code into shape
 	$(BIN)/ruff format .
@@ -55,4 +62,4 @@ lock: venv ## renew the lock files from pyproject.toml
 clean: ## remove what was made
 	rm -rf .venv .envoy .demo build *.egg-info
 
-.PHONY: help venv envoy demo test check format bench golden lock clean
+.PHONY: help venv envoy demo test check proto format bench golden lock clean
