@@ -3,7 +3,7 @@
 resources     resources with content-hash versions, layers, snapshots
 requests, responses   the protocol's messages as values; bytes spliced, not serialised again
 subscription  what a stream asks for
-entries, ledger       what it holds, what is under way       standing   the same for people
+entries, lots, ledger what it holds, what is under way       standing   the same for people
 rollout       which stage may go out when: make before break
 session       one stream: requests and snapshots in, responses out (sans-io)
 culprits, reports     which resource a NACK names; what a session tells people

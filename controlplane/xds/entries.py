@@ -72,31 +72,6 @@ class Entry:
         for _, value in self.sent:
             yield value
 
-    @property
-    def blank(self) -> bool:
-        """Whether the client has nothing of it, and nothing is under way or in doubt."""
-        return (
-            self.acked is None
-            and not self.sent
-            and self.rejected is None
-            and not self.maybe
-            and not self.cohort
-            and self.ghost is None
-        )
-
-    def plain(self, sequence: int) -> bool:
-        """Whether the response of that number is all that there is to say of it."""
-        sent = self.sent
-        return (
-            len(sent) == 1
-            and sent[0][0] == sequence
-            and not self.owed
-            and not self.maybe
-            and not self.cohort
-            and self.rejected is None
-            and self.ghost is None
-        )
-
     def refuses(self, want: Resource) -> bool:
         return self.rejected is not None and self.rejected.version == want.version
 
@@ -110,8 +85,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A response that was not answered yet."""
+    """A response that was not answered yet. `lot` is what went as a lot (lots.py): names of which
+    the client had nothing, and that are not among the items."""
 
     sequence: int
     at: float
     items: tuple[Item, ...]
+    lot: tuple[Resource, ...] = ()

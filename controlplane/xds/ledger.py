@@ -6,10 +6,16 @@ stream keeps no state for each resource. The ledger does not decide what may be 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from controlplane.xds.entries import Claim, Entry, Flight, Held, Item, version_of
+from controlplane.xds.lots import Entries
 from controlplane.xds.reports import Nack
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot, empty_assignment
+from translators.wire import ASSIGNMENT, CLUSTER, NOTHING
+
+# types that a client asks for by the thousand, all at once
+_MANY: Final = frozenset((CLUSTER, ASSIGNMENT))
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +28,7 @@ class Ledger:
     latest    the sequence number of the last response; 0 before the first
     empties   a name without resource is answered with an empty assignment
     lingers   what is removed stays in use until it is unsubscribed (route tables)
+    lots      whether names that are asked for together are kept as lots
     """
 
     type_url: str
@@ -30,7 +37,7 @@ class Ledger:
     legacy: bool = False
     names: set[str] = field(default_factory=set)
     goal: Snapshot = EMPTY_SNAPSHOT
-    open: dict[str, Entry] = field(default_factory=dict)
+    open: Entries = field(init=False)
     pending: dict[str, None] = field(default_factory=dict)
     leaving: dict[str, None] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
@@ -40,6 +47,12 @@ class Ledger:
     generation: int | None = None
     empties: bool = False
     lingers: bool = False
+    lots: bool = False
+
+    def __post_init__(self) -> None:
+        self.lots = self.lots and self.type_url in _MANY
+        # a cluster that is gone before it was sent is not told of, a name that was asked for is
+        self.open = Entries(self.pending, owed=self.type_url != CLUSTER)
 
     def covers(self, name: str) -> bool:
         return self.wildcard or name in self.names
@@ -67,7 +80,7 @@ class Ledger:
         """A new goal, which differs from the old one in `changed` at most."""
         touched: Iterable[str] = changed if self.wildcard else self.names & changed
         for name in touched:
-            if name not in self.open:
+            if self.open.get(name) is None:
                 self.open[name] = Entry(acked=self.wanted(name))
             self.pending[name] = None
             self.leaving.pop(name, None)
@@ -94,14 +107,40 @@ class Ledger:
         entry.rejected = None
         self.pending[name] = None
 
-    def subscribe_all(self, names: Iterable[str]) -> None:
-        """subscribe() of names by a client that has said nothing of this type before."""
+    def subscribe_all(self, names: Iterable[str]) -> Iterable[str]:
+        """subscribe() of names without versions, as far as they make a lot; the others are
+        returned."""
+        if not self.lots or self.wildcard or not self.open.owed:
+            return names
+        lot: dict[str, Resource] = {}
+        others: list[str] = []
+        get = self.goal.getter(self.type_url)
+        known, open_ = self.names, self.open if self.open else NOTHING
         for name in names:
-            found = self.goal.get(self.type_url, name)
-            own = name if found is None else found.name
-            self.names.add(own)
-            self.open[own] = Entry(owed=True)
-            self.pending[own] = None
+            found = get(name)
+            if found is None or name in known or name in open_:
+                others.append(name)
+            else:
+                # the goal's own string: one for all streams
+                lot[found.name] = found
+        self.names.update(lot)
+        self.open.ask(lot)
+        return others
+
+    def claim_all(self, names: Iterable[str], claims: Mapping[str, str]) -> Iterable[str]:
+        """The client asks for `names` and has those of `claims`: what is current needs no more,
+        the others are returned."""
+        if self.open or self.wildcard:
+            return names
+        others: list[str] = []
+        get = self.goal.getter(self.type_url)
+        for name in names:
+            found = get(name)
+            if found is not None and claims.get(name) == found.version:
+                self.names.add(found.name)
+            else:
+                others.append(name)
+        return others
 
     def owe(self, name: str) -> None:
         """`name`, which is subscribed, is to be sent even if the client holds it."""
@@ -127,8 +166,14 @@ class Ledger:
         self.wildcard = True
         if before is None:
             return
+        if self.lots and not before and not claims and not self.open:
+            self.open.ask(self.goal.all(self.type_url))
+            return
+        get = self.goal.getter(self.type_url)
         for name, version in claims.items():
-            if name not in before:
+            found = get(name)
+            current = found is not None and found.version == version and not self.open
+            if not current and name not in before:
                 self.claims(name, version)
         for name in self.goal.names(self.type_url):
             if name not in before and name not in claims and name not in self.open:
@@ -171,27 +216,15 @@ class Ledger:
             entry.since = None
             self.pending.pop(item.name, None)
             self.leaving.pop(item.name, None)
+        if flight.lot:
+            self.open.sent(flight.sequence, flight.lot)
 
     def land(self, flight: Flight) -> list[tuple[Item, Held]]:
         """`flight` was acknowledged: its items that still count, with what they replace."""
         landed: list[tuple[Item, Held]] = []
-        sequence, pending, leaving = flight.sequence, self.pending, self.leaving
-        for item in flight.items:
-            name = item.name
-            entry = self.open.get(name)
-            if entry is None:
-                continue
-            if (
-                item.value is not None
-                and entry.plain(sequence)
-                and name not in pending
-                and name not in leaving
-            ):
-                # the goal is what was sent, else the name were pending: nothing is left to say
-                landed.append((item, entry.acked))
-                del self.open[name]
-                continue
-            if not entry.awaits(sequence):
+        for item in (*flight.items, *self._unfolded(flight)):
+            entry = self.open.get(item.name)
+            if entry is None or not entry.awaits(flight.sequence):
                 continue
             landed.append((item, entry.acked))
             if self.lingers and item.value is None and entry.acked is not None:
@@ -207,10 +240,32 @@ class Ledger:
                 self.pending[item.name] = None
         return landed
 
+    def _unfolded(self, flight: Flight) -> Iterable[Item]:
+        """Those of its lot that are by themselves now, and have to be landed so."""
+        left = self.open.lots.get(flight.sequence, {})
+        if len(left) == len(flight.lot):
+            return ()
+        return [Item(one.name, one) for one in flight.lot if one.name not in left]
+
+    def land_lot(self, flight: Flight) -> Iterable[Resource]:
+        """`flight` was acknowledged: what is left of its lot. The goal still says the same of it,
+        so nothing is left to say."""
+        return self.open.landed(flight.sequence) if flight.lot else ()
+
+    def spread(self, flight: Flight) -> Flight:
+        """`flight` with each name of its lot by itself."""
+        if not flight.lot:
+            return flight
+        for one in flight.lot:
+            self.open.get(one.name)
+        items = (*flight.items, *(Item(one.name, one) for one in flight.lot))
+        return Flight(flight.sequence, flight.at, items)
+
     def slim(self) -> None:
         """Give back the room that emptied dictionaries keep: there is one of each on a stream."""
         if not self.open:
-            self.open, self.pending, self.leaving = {}, {}, {}
+            self.pending, self.leaving = {}, {}
+            self.open = Entries(self.pending, owed=self.open.owed)
 
     def crash(self, flight: Flight) -> list[Item]:
         """`flight` was refused: its items that still count. Which of them the client applied is
@@ -301,6 +356,8 @@ class Ledger:
 
     def current(self) -> bool:
         """Whether the client acknowledged all that it shall hold (removals do not count)."""
+        if self.open.lots:
+            return False
         return not any(self.unsettled(name, entry) for name, entry in self.open.items())
 
     def held(self, name: str) -> Held:

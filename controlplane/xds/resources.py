@@ -6,9 +6,9 @@ is the same object, so the difference between two snapshots costs what changed, 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Final
 from weakref import WeakValueDictionary, ref
@@ -165,13 +165,32 @@ class Snapshot:
     # a memo: by type, the mappings of those layers that have any of it
     _maps: dict[str, tuple[Mapping[str, Resource], ...]] = field(default_factory=dict, repr=False)
 
-    def get(self, type_url: str, name: str) -> Resource | None:
+    def _of(self, type_url: str) -> tuple[Mapping[str, Resource], ...]:
         maps = self._maps.get(type_url)
         if maps is None:
             maps = self._maps[type_url] = tuple(
                 layer.maps[type_url] for layer in self.layers if layer.maps.get(type_url)
             )
+        return maps
+
+    def getter(self, type_url: str) -> Callable[[str], Resource | None]:
+        """get() of one type, for whoever asks for many names."""
+        maps = self._of(type_url)
+        return maps[0].get if len(maps) == 1 else partial(self.get, type_url)
+
+    def all(self, type_url: str) -> Mapping[str, Resource]:
+        """All resources of a type by name, in the order of names()."""
+        maps = self._of(type_url)
+        if len(maps) == 1:
+            return maps[0]
+        found: dict[str, Resource] = {}
         for resources in maps:
+            # the earlier layer wins, and comes first
+            found = {**found, **resources, **found}
+        return found
+
+    def get(self, type_url: str, name: str) -> Resource | None:
+        for resources in self._of(type_url):
             found = resources.get(name)
             if found is not None:
                 return found

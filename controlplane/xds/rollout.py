@@ -140,6 +140,37 @@ class Rollout:
                 else:
                     self.bare.pop(item.name, None)
 
+    def sent_lot(self, type_url: str, sequence: int, lot: Mapping[str, Resource]) -> None:
+        """The same of a lot, of which the client had nothing."""
+        if type_url == ASSIGNMENT:
+            if self.bare.keys() <= lot.keys():
+                self.bare.clear()
+            for name in self.bare.keys() & lot.keys():
+                del self.bare[name]
+        elif type_url == CLUSTER:
+            if self.books[CLUSTER].wildcard:
+                self.cold.update(dict.fromkeys(lot, sequence))
+            assignments = self.books[ASSIGNMENT]
+            self.bare.update(
+                (name, sequence) for name, cluster in lot.items() if cluster.needs_assignment
+            )
+            if assignments.names or assignments.wildcard:
+                for name, cluster in lot.items():
+                    if cluster.needs_assignment and assignments.covers(name):
+                        assignments.owe(name)
+
+    def landed_lot(self, type_url: str, sequence: int, lot: Iterable[Resource]) -> None:
+        """The response was acknowledged; `lot` is what is left of its lot."""
+        if type_url == ASSIGNMENT:
+            for one in lot:
+                if self.cold.get(one.name, sequence) < sequence:
+                    del self.cold[one.name]
+        elif type_url == CLUSTER:
+            asked = self.books[ASSIGNMENT].asked
+            for one in lot:
+                if not (asked and one.needs_assignment) and self.cold.get(one.name) == sequence:
+                    del self.cold[one.name]
+
     def landed(
         self, type_url: str, sequence: int, landed: Iterable[tuple[Item, Held]], now: float
     ) -> None:

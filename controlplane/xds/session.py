@@ -6,6 +6,7 @@ request is read and in what a response has to repeat. It has no clock, no socket
 
 import math
 from collections.abc import Iterator, Mapping
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from controlplane.xds.culprits import named
@@ -34,6 +35,7 @@ _SORTED_FROM: Final = 33
 _MANY: Final = 33  # names in a response whose ACK is worth a tidying up
 # a removal has no version; this one stands for a removal that was refused
 _GONE: Final = ""
+_NO_LOT: Final[Mapping[str, Resource]] = {}
 _NOTHING_COLD: Final[Mapping[str, str]] = {}
 
 Choice = tuple[str, Resource | None]
@@ -64,7 +66,7 @@ class Session:
         self._timing = timing
         self._full_state = full_state
         self._splices = Splices() if splices is None else splices
-        self._books = {type_url: Ledger(type_url) for type_url in _MAKE}
+        self._books = {type_url: Ledger(type_url, lots=delta) for type_url in _MAKE}
         self._books[ROUTE].lingers = True
         self._rollout = Rollout(timing, self._books)
         self._goal: Snapshot | None = None
@@ -193,7 +195,9 @@ class Session:
             return
         landed = ledger.land(flight)
         self._rollout.landed(ledger.type_url, flight.sequence, landed, now)
-        if len(flight.items) >= _MANY:
+        lot = ledger.land_lot(flight)
+        self._rollout.landed_lot(ledger.type_url, flight.sequence, lot)
+        if len(flight.items) + len(flight.lot) >= _MANY:
             for book in self._books.values():
                 book.slim()
             self._rollout.slim()
@@ -205,6 +209,7 @@ class Session:
             self._answered(ledger, flight, error if sequence == nonce else None, now)
 
     def _refused(self, ledger: Ledger, flight: Flight, text: str) -> None:
+        flight = ledger.spread(flight)
         items = ledger.crash(flight)
         suspects = [item for item in items if item.value is not None] or items
         names = set(named(text, (item.name for item in suspects)))
@@ -232,41 +237,42 @@ class Session:
 
     def _make(self, ledger: Ledger, now: float) -> Iterator[Response]:
         """Responses with what is new or changed."""
-        if not (ledger.pending or ledger.answer):
+        if self._rollout.gates:
+            ledger.open.unfold()
+        if not (ledger.pending or ledger.answer or ledger.open.waiting):
             return
         if self._outstanding(ledger, now):
             self._unsent(ledger)
             return
         groups: dict[tuple[int, bool], list[Choice]] = {}
-        # what the client has nothing of waits for nothing, where no gate is set
-        free = ledger.type_url in (CLUSTER, ASSIGNMENT) and not self._rollout.gates
-        apart = self._delta and ledger.type_url == CLUSTER
-        goal = ledger.goal
         for name in list(ledger.pending):
             entry = ledger.open.get(name)
             if entry is None:
                 del ledger.pending[name]
                 continue
-            if free and entry.blank:
-                found = goal.get(ledger.type_url, name)
-                if found is not None:
-                    key = (0, apart and not found.needs_assignment)
-                    groups.setdefault(key, []).append((name, found))
-                    continue
             choice = self._choice(ledger, name, entry, now)
             if choice is not None:
                 groups.setdefault(choice[0], []).append(choice[1])
+        lots = self._lots(ledger)
         leaving = list(ledger.leaving)
-        for key in sorted(groups):
-            chosen = groups[key]
+        for key in sorted(groups.keys() | lots.keys()):
+            chosen = groups.get(key, [])
             if ledger.type_url == LISTENER:
                 chosen.extend(list(self._replaced(ledger, leaving, chosen)))
-            yield self._send(ledger, chosen, now)
+            yield self._send(ledger, chosen, now, lots.get(key, {}))
             if not self._delta:
                 break
         if ledger.answer and not ledger.pending:
             yield self._send(ledger, [], now)
         self._unsent(ledger)
+
+    def _lots(self, ledger: Ledger) -> dict[tuple[int, bool], dict[str, Resource]]:
+        """What was asked for as a lot and waits for nothing, grouped as `_choice` does."""
+        found: dict[tuple[int, bool], dict[str, Resource]] = {}
+        for name, value in ledger.open.unsent().items():
+            apart = ledger.type_url == CLUSTER and not value.needs_assignment
+            found.setdefault((0, apart), {})[name] = value
+        return found
 
     def _choice(
         self, ledger: Ledger, name: str, entry: Entry, now: float
@@ -364,10 +370,16 @@ class Session:
 
     # sending
 
-    def _send(self, ledger: Ledger, chosen: list[Choice], now: float) -> Response:
+    def _send(
+        self,
+        ledger: Ledger,
+        chosen: list[Choice],
+        now: float,
+        lot: Mapping[str, Resource] = _NO_LOT,
+    ) -> Response:
         if len(chosen) >= _SORTED_FROM:
             # whatever order the client asked in, equal responses are equal bytes
-            chosen.sort(key=_name)
+            chosen.sort(key=itemgetter(0))
         if self._full(ledger):
             chosen = [*chosen, *ledger.doubtful(dict(chosen))]
         self._sequence += 1
@@ -376,8 +388,13 @@ class Session:
             resources = tuple(ledger.state(dict(chosen)))
         else:
             resources = tuple(value for _, value in chosen if value is not None)
-        ledger.launch(Flight(self._sequence, now, items))
+        if lot:
+            resources += tuple(lot.values())
+            if len(resources) >= _SORTED_FROM:
+                resources = tuple(sorted(resources, key=attrgetter("name")))
+        ledger.launch(Flight(self._sequence, now, items, tuple(lot.values())))
         self._rollout.sent(ledger.type_url, self._sequence, items)
+        self._rollout.sent_lot(ledger.type_url, self._sequence, lot)
         return Response(
             type_url=ledger.type_url,
             nonce=str(self._sequence),
@@ -406,10 +423,6 @@ class Session:
             if self._goal is not None:
                 ledger.goal = self._goal
         return ledger
-
-
-def _name(choice: Choice) -> str:
-    return choice[0]
 
 
 def _number(nonce: str) -> int:

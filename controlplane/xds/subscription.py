@@ -30,12 +30,15 @@ def delta_subscribe(ledger: Ledger, rollout: Rollout, request: Request) -> None:
     legacy = first and not added and not request.unsubscribe and ledger.type_url in WILDCARD_TYPES
     everything = EVERYTHING in added
     added.pop(EVERYTHING, None)
-    if first and not claims:
-        _warm_again(ledger, rollout, added)
-        ledger.subscribe_all(added)
-    else:
-        for name in added:
+    if claims:
+        # a cluster whose assignment the last stream owed gets it, whatever the client says
+        doubtful = ledger.type_url == ASSIGNMENT and bool(rollout.bare)
+        for name in added if doubtful else ledger.claim_all(added, claims):
             _subscribe(ledger, rollout, name, claims.get(name))
+    else:
+        _warm_again(ledger, rollout, added)
+        for name in ledger.subscribe_all(added):
+            ledger.subscribe(name)
     if (legacy or everything) and not ledger.wildcard:
         ledger.open_wildcard(claims)
         ledger.legacy = legacy

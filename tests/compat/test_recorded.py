@@ -1,8 +1,8 @@
 """Our route tables against those of a real istiod, for the recorded configurations.
 
 Compared by behaviour (compare.py). A case that uses what we refuse as not served yet is listed in
-`not_served.txt`, one whose tables differ in `differs.txt` with the reason; both lists must be exact,
-so that they shrink as features come. Clusters and listeners carry automatic mTLS, which does not
+`not_served.txt`, one whose tables differ in `differs.txt` with the reason; both must be exact, so
+that they shrink as features come. Clusters and listeners carry automatic mTLS, which does not
 exist here yet. WRITE_NOT_SERVED=1 writes the first list again.
 """
 

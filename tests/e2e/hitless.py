@@ -10,7 +10,7 @@ from tests.fakes import shop
 from tests.fakes.backends import backends
 from tests.fakes.control import ControlPlane
 from tests.fakes.envoy import Envoy, envoy
-from tests.fakes.traffic import Traffic, until
+from tests.fakes.traffic import Traffic, served_by, until
 from translators.bootstrap import Places, bootstrap, node_id
 from translators.model import Interception, Proxy, ProxyType
 
@@ -94,13 +94,9 @@ async def new_service_later(scene: Scene) -> None:
 
 
 async def endpoints_replaced(scene: Scene) -> None:
-    served = scene.traffic.served
     for pods, fresh in ((("v1b", "v2b"), "v1b"), (("v1", "v2"), "v1")):
         scene.control.write("slice.yaml", shop.slice_of("web", *pods))
-        before = served[fresh]
-        async with asyncio.timeout(10):
-            while served[fresh] == before:
-                await asyncio.sleep(0.01)
+        await served_by(scene.traffic, fresh)
 
 
 async def route_recreated(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Real gRPC calls through a real sidecar: split, header match, and a change without a failed call."""
+"""Real gRPC calls through a real sidecar: split, header match, and a change without failures."""
 
 import asyncio
 from collections import Counter

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -15,12 +16,20 @@ import yaml
 START_SECONDS = 20.0
 
 
+# below the ports that the kernel gives to clients: nobody takes one while we are being restarted
+_PORTS = range(20_000, 32_000)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free now. Envoys are told it before the control plane binds it."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError(f"none of 100 ports of {host} is free")
 
 
 @dataclass(slots=True)

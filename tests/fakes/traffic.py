@@ -88,6 +88,11 @@ class Traffic:
     _started: float = 0.0
     seconds: float = 0.0  # how long it ran, once it is stopped
     _stopping: bool = False
+    _answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def next_answer(self) -> None:
+        self._answered.clear()
+        await self._answered.wait()
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -127,6 +132,7 @@ class Traffic:
                 continue
             if answer.status == 200:
                 self.served[answer.headers.get("x-backend", "?")] += 1
+                self._answered.set()
             elif answer.status in self.forgiven:
                 self.pardoned += 1
             else:
@@ -141,6 +147,14 @@ class Traffic:
     def _fail(self, what: str) -> None:
         at = asyncio.get_running_loop().time() - self._started
         self.failures.append(Failure(round(at, 4), what))
+
+
+async def served_by(traffic: Traffic, backend: str, *, seconds: float = 10.0) -> None:
+    """Until one more answer came from `backend`."""
+    before = traffic.served[backend]
+    async with asyncio.timeout(seconds):
+        while traffic.served[backend] == before:
+            await traffic.next_answer()
 
 
 async def until(traffic: Traffic, header: str, value: str, *, seconds: float = 10.0) -> float:
