@@ -28,10 +28,10 @@ def serve(
     ] = "127.0.0.1:15010",
     http_address: Annotated[
         str, typer.Option(help="/ready for all, /debug for callers on loopback.")
-    ] = "127.0.0.1:8080",
+    ] = "0.0.0.0:8080",
     metrics_address: Annotated[
         str, typer.Option(help="/metrics and /version.")
-    ] = "127.0.0.1:15014",
+    ] = "0.0.0.0:15014",
     missing_destination: Annotated[
         str,
         typer.Option(

@@ -23,8 +23,8 @@ class Settings:
     config_dir: Path
     state_dir: Path | None = None
     ads_address: str = f"127.0.0.1:{ADS_PORT}"
-    http_address: str = f"127.0.0.1:{HTTP_PORT}"
-    metrics_address: str = f"127.0.0.1:{METRICS_PORT}"
+    http_address: str = f"0.0.0.0:{HTTP_PORT}"
+    metrics_address: str = f"0.0.0.0:{METRICS_PORT}"
     missing_destination: Literal["hold", "istio"] = "hold"
     weights: Literal["exact", "relative"] = "exact"
     domain: str = "cluster.local"

@@ -181,7 +181,7 @@ def config_dump(seat: Seat, hub: Hub) -> dict[str, Any]:
                     "name": name,
                     "version": item.version if item else None,
                     "acked": version_acked,
-                    "in_sync": bool(item) and item.version == version_acked,  # type: ignore[union-attr]
+                    "in_sync": item is not None and item.version == version_acked,
                     "resource": _decoded(item.any) if item else None,
                 }
             )

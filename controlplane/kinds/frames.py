@@ -4,6 +4,7 @@ Models are frozen and speak camelCase at the door only. `unserved` names fields 
 and we do not do yet: they are refused by name.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -37,8 +38,8 @@ class Strict(Frame):
 class Checked(Strict):
     """A message with rules across its fields."""
 
-    def problems(self) -> Iterator[Problem]:
-        raise NotImplementedError
+    @abstractmethod
+    def problems(self) -> Iterator[Problem]: ...
 
     @model_validator(mode="after")
     def _check(self) -> Self:

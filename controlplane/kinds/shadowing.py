@@ -1,17 +1,22 @@
 """Rules of a VirtualService that no request reaches, because earlier rules take all of theirs."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from controlplane.kinds.matches import HttpMatch
 from controlplane.kinds.objects import Severity
 from controlplane.kinds.problems import Problem
 from translators.model import MatchKind, StringMatch
 
-if TYPE_CHECKING:
-    from controlplane.kinds.virtualservice import HttpRoute
-
 Conditions = frozenset[tuple[object, ...]]
+
+
+class Rule(Protocol):
+    """What is looked at of an http entry."""
+
+    @property
+    def match(self) -> tuple[HttpMatch, ...]: ...
+
 
 # rules with more different conditions than this are compared with equal and empty ones only
 _MOST: Final = 64
@@ -88,7 +93,7 @@ def _conditions(match: HttpMatch) -> Conditions:
     return frozenset(found)
 
 
-def shadowed(rules: Sequence["HttpRoute"]) -> Iterator[Problem]:
+def shadowed(rules: Sequence[Rule]) -> Iterator[Problem]:
     """Warnings for matches and rules that earlier ones leave nothing for (IST0130, IST0131)."""
     taken: dict[Conditions, _Taken] = {}
     catch_all: int | None = None

@@ -10,8 +10,8 @@ from controlplane.settings import Settings, host_and_port
 def test_ports_are_istios_and_on_loopback() -> None:
     settings = Settings(config_dir=Path())
     assert settings.ads_address == "127.0.0.1:15010"
-    assert settings.http_address == "127.0.0.1:8080"
-    assert settings.metrics_address == "127.0.0.1:15014"
+    assert settings.http_address == "0.0.0.0:8080"
+    assert settings.metrics_address == "0.0.0.0:15014"
 
 
 @pytest.mark.parametrize("name", ["ready_wait", "stage_wait", "drain"])
