@@ -172,7 +172,7 @@ def _host(record: ServiceRecord, port: int, *, viewer: Viewer, rules: Rules | No
     if rules is not None:
         found = _routes(rules, port, viewer)
     else:
-        found = routes.default_route(outbound_cluster(service.hostname, port))
+        found = routes.default_route(outbound_cluster(service.hostname, port), service.source)
     made = VirtualHost(
         name=virtual_host(service.hostname, port),
         domains=domains(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from controlplane.convergence.records import IngressListener, Scope
+from controlplane.convergence.records import Scope
 from controlplane.convergence.world import Mesh
 from translators.builtin import BLACK_HOLE, INBOUND_PASSTHROUGH, INBOUND_SOURCE
 from translators.model import (
@@ -18,6 +18,7 @@ from translators.model import (
     HttpConnection,
     Inspector,
     Listener,
+    ObjectRef,
     Protocol,
     Proxy,
     Route,
@@ -41,7 +42,7 @@ INBOUND_PORT = 15006
 _HTTP = ("http/1.1", "h2c")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Served:
     """One port of a workload. `endpoint` is where the application listens; None: at the address
     that was dialled. `service` is (hostname, name, namespace)."""
@@ -52,6 +53,7 @@ class Served:
     service: tuple[str, str, str] | None
     endpoint: tuple[str, int] | None
     bind: str
+    source: ObjectRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,17 @@ class Inbound:
 def inbound_of(mesh: Mesh, proxy: Proxy, scope: Scope | None, *, captured: bool) -> Inbound:
     """What `proxy` serves. Ingress listeners of its Sidecar replace what its services say."""
     if scope is not None and scope.ingress:
-        found = sorted(_ingress(proxy, scope.ingress, captured=captured))
+        found = sorted(_ingress(proxy, scope, captured=captured), key=_order)
     else:
-        found = sorted(_targets(mesh, proxy, captured=captured))
+        found = sorted(_targets(mesh, proxy, captured=captured), key=_order)
     distinct: dict[tuple[str, int], Served] = {}
     for served in found:
         distinct.setdefault((served.bind, served.port), served)
     return Inbound(captured, tuple(distinct.values()))
+
+
+def _order(served: Served) -> tuple[object, ...]:
+    return (served.bind, served.port, served.service_port, served.protocol, served.source)
 
 
 def _targets(mesh: Mesh, proxy: Proxy, *, captured: bool) -> Iterator[Served]:
@@ -89,13 +95,12 @@ def _targets(mesh: Mesh, proxy: Proxy, *, captured: bool) -> Iterator[Served]:
                 service=(service.hostname, service.name, service.namespace),
                 endpoint=None if captured else (LOCALHOST, target.endpoint_port),
                 bind="" if captured else address,
+                source=service.source,
             )
 
 
-def _ingress(
-    proxy: Proxy, listeners: tuple[IngressListener, ...], *, captured: bool
-) -> Iterator[Served]:
-    for ingress in listeners:
+def _ingress(proxy: Proxy, scope: Scope, *, captured: bool) -> Iterator[Served]:
+    for ingress in scope.ingress:
         behind = captured and ingress.captured
         endpoint = ingress.endpoint
         if endpoint is not None and endpoint[0] == ANY:
@@ -109,6 +114,7 @@ def _ingress(
             service=None,
             endpoint=endpoint,
             bind="" if behind else ingress.bind or proxy.ip,
+            source=ObjectRef(*scope.key),
         )
 
 
@@ -179,6 +185,7 @@ def _bound(served: Served) -> Listener:
         port=served.port,
         direction=Direction.INBOUND,
         chains=(FilterChain(name, _handler(served, served.bind)),),
+        source=served.source,
         detection_timeout=True,
     )
 

@@ -15,6 +15,7 @@ from translators.model import (
     HttpConnection,
     Inspector,
     Listener,
+    ObjectRef,
     Resolution,
     TcpForward,
 )
@@ -28,13 +29,21 @@ def listeners_of(viewer: Viewer, parts: Mapping[ServiceId, Contribution]) -> Map
     found: dict[str, Listener] = {}
     scope = viewer.scope
     allow_any = allows_any(scope)
+    opened_by = ObjectRef(*scope.key) if scope is not None else None
     for egress in scope.egress if scope is not None else ():
         if egress.port is None:
             continue
         bind = egress.bind or (ANY if egress.captured and viewer.captured else "127.0.0.1")
         bound = not (egress.captured and viewer.captured)
         made = (
-            _http(bind, egress.port.number, bound, bool(egress.bind) or bound, allow_any)
+            _http(
+                bind,
+                egress.port.number,
+                bound,
+                bool(egress.bind) or bound,
+                allow_any,
+                opened_by,
+            )
             if egress.port.protocol.is_http
             else _tcp_of(parts, bind, egress, bound)
         )
@@ -67,11 +76,18 @@ def _captured(
             continue
         cluster = outbound_cluster(part.service.hostname, port.number)
         for address in part.service.addresses or (ANY,):
-            yield _tcp(address, port.number, cluster, False)
+            yield _tcp(address, port.number, cluster, False, part.service.source)
 
 
 @lru_cache(maxsize=4096)
-def _http(address: str, port: int, bound: bool, plain: bool, allow_any: bool) -> Listener:
+def _http(
+    address: str,
+    port: int,
+    bound: bool,
+    plain: bool,
+    allow_any: bool,
+    source: ObjectRef | None = None,
+) -> Listener:
     """An HTTP listener. `plain`: it has its own address, so that everything on it is HTTP; else
     it looks whether HTTP is spoken and lets everything else pass on."""
     handler = HttpConnection(
@@ -98,6 +114,7 @@ def _http(address: str, port: int, bound: bool, plain: bool, allow_any: bool) ->
         bound=bound,
         inspectors=inspectors,
         detection_timeout=True,
+        source=source,
     )
 
 
@@ -107,7 +124,7 @@ def _passthrough(allow_any: bool) -> FilterChain:
 
 
 @lru_cache(maxsize=65536)
-def _tcp(address: str, port: int, cluster: str, bound: bool) -> Listener:
+def _tcp(address: str, port: int, cluster: str, bound: bool, source: ObjectRef) -> Listener:
     forward = TcpForward(((cluster, 0),), f"{cluster};")
     return Listener(
         name=listener(address, port),
@@ -117,6 +134,7 @@ def _tcp(address: str, port: int, cluster: str, bound: bool) -> Listener:
         chains=(FilterChain("", forward, connect_timeout=True),),
         bound=bound,
         detection_timeout=True,
+        source=source,
     )
 
 
@@ -130,7 +148,7 @@ def _tcp_of(
             port = part.service.port(egress.port.number)
             if port is not None and not port.protocol.is_http:
                 cluster = outbound_cluster(id.hostname, port.number)
-                return _tcp(bind, port.number, cluster, bound)
+                return _tcp(bind, port.number, cluster, bound, part.service.source)
     return None
 
 

@@ -17,6 +17,7 @@ from translators.model import (
     FilterChain,
     HttpConnection,
     Listener,
+    ObjectRef,
     Proxy,
     Route,
     RouteTable,
@@ -70,6 +71,7 @@ class _Port:
     bind: str
     number: int
     gateway_port: int
+    source: ObjectRef
     hosts: dict[str, list[Source]] = field(default_factory=dict)
 
 
@@ -111,7 +113,7 @@ def build(
     listeners: dict[str, Listener] = {}
     for port in _ports(world, routing):
         name = table(GatewayTable(port.number, port.bind))
-        made = _listener(port.bind or ANY, port.number, name)
+        made = _listener(port.bind or ANY, port.number, name, port.source)
         listeners[made.name] = made
         found: dict[str, VirtualHost] = {}
         for folded, sources in _folded(port.hosts):
@@ -176,7 +178,8 @@ def _ports(world: World, routing: Routing) -> Iterator[_Port]:
         for server in gateway.servers:
             number = mapped.get(server.port.number, server.port.number)
             port = found.setdefault(
-                (server.bind, number), _Port(server.bind, number, server.port.number)
+                (server.bind, number),
+                _Port(server.bind, number, server.port.number, ObjectRef(*gateway.key)),
             )
             for host, rules in _served(gateway, server, bound.get(gateway.name, ())):
                 sources = port.hosts.setdefault(host, [])
@@ -237,7 +240,7 @@ def _empty(port: int) -> VirtualHost:
 
 
 @lru_cache(maxsize=4096)
-def _listener(bind: str, port: int, routes_name: str) -> Listener:
+def _listener(bind: str, port: int, routes_name: str, source: ObjectRef) -> Listener:
     handler = HttpConnection(
         routes_name, Direction.GATEWAY, http_stat_prefix(Direction.GATEWAY, bind, port)
     )
@@ -247,4 +250,5 @@ def _listener(bind: str, port: int, routes_name: str) -> Listener:
         port=port,
         direction=Direction.GATEWAY,
         chains=(FilterChain("", handler, connect_timeout=True),),
+        source=source,
     )

@@ -29,7 +29,7 @@ OnlyPort = Callable[[str], int | None]  # the sole port of a host's service, if 
 def compile_rules(
     item: Object, age: tuple[object, ...], *, domain: str, only_port: OnlyPort
 ) -> Rules:
-    """The rules of a VirtualServiceSpec with every name resolved in its namespace."""
+    """The rules of a VirtualService with every name resolved in its namespace."""
     spec = item.spec
     assert isinstance(spec, VirtualServiceSpec)
     namespace = item.key.namespace
@@ -231,14 +231,15 @@ def destination_port(destination: Destination, *, port: int, gateway: str) -> in
     return port
 
 
-def default_route(cluster: str) -> tuple[Route, ...]:
-    """What a service does that no VirtualServiceSpec speaks of."""
+def default_route(cluster: str, source: ObjectRef) -> tuple[Route, ...]:
+    """What a service does that no VirtualService speaks of."""
     return (
         Route(
             match=RouteMatch(),
             targets=(Target(cluster),),
             name="default",
             retry=DEFAULT_RETRY,
+            source=source,
         ),
     )
 

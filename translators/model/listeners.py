@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from translators.model.base import ObjectRef
 from translators.model.routes import RouteTable
 
 
@@ -75,3 +76,4 @@ class Listener:
     uninspected: tuple[tuple[Inspector, tuple[int, ...]], ...] = ()
     detection_timeout: bool = False  # listener_filters_timeout 0 s, and on after it
     api: bool = False  # not listened on: how a gRPC client finds the routes of its target
+    source: ObjectRef | None = None  # None: it is there for all services of its port
