@@ -70,12 +70,22 @@ def bootstrap(proxy: Proxy, places: Places, *, workload: str = "") -> dict[str, 
                 "api_type": "GRPC" if places.protocol is Protocol.SOTW else "DELTA_GRPC",
                 "transport_api_version": "V3",
                 "set_node_on_first_message_only": True,
-                "grpc_services": [{"envoy_grpc": {"cluster_name": DISCOVERY_CLUSTER}}],
+                "grpc_services": [
+                    {
+                        "envoy_grpc": {
+                            "cluster_name": DISCOVERY_CLUSTER,
+                            "retry_policy": {"retry_back_off": _RECONNECT},
+                        }
+                    }
+                ],
             },
         },
         "static_resources": {"clusters": [_discovery_cluster(places.discovery)]},
     }
 
+
+# Envoy's own is 0.5 s to 30 s: too long for a control plane that is back after a second
+_RECONNECT: Final[Json] = {"base_interval": "0.1s", "max_interval": "3s"}
 
 # no limit to the wait for the first answer: without listeners there is nothing to serve
 _ADS: Final[Json] = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}

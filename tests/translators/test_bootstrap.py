@@ -91,3 +91,9 @@ def test_admin_and_runtime() -> None:
     }
     runtime = content["layered_runtime"]["layers"][0]["static_layer"]
     assert runtime["re2.max_program_size.error_level"] == "32768"
+
+
+def test_a_proxy_comes_back_soon() -> None:
+    ads = said(proxy())["dynamic_resources"]["ads_config"]
+    (service,) = ads["grpc_services"]
+    assert service["envoy_grpc"]["retry_policy"]["retry_back_off"]["max_interval"] == "3s"
