@@ -29,9 +29,7 @@ def serve(
     http_address: Annotated[
         str, typer.Option(help="/ready for all, /debug for callers on loopback.")
     ] = "0.0.0.0:8080",
-    metrics_address: Annotated[
-        str, typer.Option(help="/metrics and /version.")
-    ] = "0.0.0.0:15014",
+    metrics_address: Annotated[str, typer.Option(help="/metrics and /version.")] = "0.0.0.0:15014",
     missing_destination: Annotated[
         str,
         typer.Option(

@@ -6,7 +6,9 @@ subscription  what a stream asks for
 entries, lots, ledger what it holds, what is under way       standing   the same for people
 rollout       which stage may go out when: make before break
 session       one stream: requests and snapshots in, responses out (sans-io)
-culprits, reports     which resource a NACK names; what a session tells people
+selection     which names go in one poll, and in whose company
+refusals, culprits    what a NACK means, and which resource it names
+reports       what a session tells people
 node          Node -> model.Proxy               hub        seats, one value each
 fleet         gates across seats: not before these have acknowledged that
 server        grpc.aio: carries, decides nothing

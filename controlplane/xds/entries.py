@@ -33,6 +33,7 @@ class Entry:
     cohort    names that are sent together while a culprit is searched; 0 is everyone else
     since     when a gate first held it back
     maybe     values that came with one that was refused: the client may have applied them
+    applied   the last of these where the client named the culprit: the rest of that was applied
     ghost     a removed route table that is in use until the client unsubscribes
     """
 
@@ -43,6 +44,7 @@ class Entry:
     cohort: int = 0
     since: float | None = None
     maybe: tuple[Resource | None, ...] = ()
+    applied: tuple[Resource | None, ...] = ()
     ghost: Held = None
 
     @property
@@ -59,10 +61,12 @@ class Entry:
 
     @property
     def known(self) -> Held:
-        """What the client has as far as can be told; while a culprit is searched, nothing that
-        may be one."""
-        guess = self.maybe and self.last is None and not self.cohort
-        return self.maybe[-1] if guess else self.last
+        """What the client has as far as can be told. Who refuses and names nobody has applied
+        nothing of it; who names the culprit has applied the rest, also what was removed."""
+        if self.sent or not self.applied:
+            return self.last
+        (value,) = self.applied
+        return value if value is None or self.acked is None else self.acked
 
     def runs(self) -> Iterable[Held]:
         """All that the client may run at this moment."""

@@ -232,7 +232,7 @@ class Ledger:
             elif item.value is not None:
                 entry.ghost = None
             entry.acked = item.value
-            entry.maybe = ()
+            entry.maybe = entry.applied = ()
             entry.cohort = 0
             # a client answers in order: what was sent before is replaced too
             entry.sent = tuple(sent for sent in entry.sent if sent[0] > flight.sequence)
@@ -289,6 +289,7 @@ class Ledger:
         entry.rejected = nack
         entry.owed = False
         entry.maybe = tuple(value for value in entry.maybe if version_of(value) != nack.version)
+        entry.applied = tuple(one for one in entry.applied if version_of(one) != nack.version)
         entry.cohort = 0
 
     def abandon(self, name: str, entry: Entry) -> None:

@@ -9,22 +9,15 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter, itemgetter
 from typing import Final
 
-from controlplane.xds.culprits import named
-from controlplane.xds.entries import Entry, Flight, Item, version_of
+from controlplane.xds.entries import Flight, Item, version_of
 from controlplane.xds.ledger import Ledger
-from controlplane.xds.reports import (
-    Acked,
-    Event,
-    Nack,
-    Nacked,
-    SessionStatus,
-    Waited,
-    kind,
-)
+from controlplane.xds.refusals import Refusals
+from controlplane.xds.reports import Acked, Event, SessionStatus
 from controlplane.xds.requests import Request
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot
 from controlplane.xds.responses import Response, Splices
-from controlplane.xds.rollout import BEFORE, Gate, Rollout, Timing, replaces
+from controlplane.xds.rollout import BEFORE, Gate, Rollout, Timing
+from controlplane.xds.selection import Choice, Selection
 from controlplane.xds.standing import type_status
 from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
@@ -33,12 +26,8 @@ _MAKE: Final = (CLUSTER, ASSIGNMENT, LISTENER, ROUTE)
 _BREAK: Final = (LISTENER, ROUTE, CLUSTER, ASSIGNMENT)
 _SORTED_FROM: Final = 33
 _MANY: Final = 33  # names in a response whose ACK is worth a tidying up
-# a removal has no version; this one stands for a removal that was refused
-_GONE: Final = ""
 _NO_LOT: Final[Mapping[str, Resource]] = {}
 _NOTHING_COLD: Final[Mapping[str, str]] = {}
-
-Choice = tuple[str, Resource | None]
 
 
 class Session:
@@ -73,8 +62,8 @@ class Session:
         self._started = False
         self._sequence = BEFORE
         self._rollout.before = cold
-        self._cohort = 0
-        self._wake = math.inf
+        self._refusals = Refusals(self._rollout)
+        self._selection = Selection(self._rollout, delta)
         self._now = 0.0
         self._events: list[Event] = []
 
@@ -122,7 +111,7 @@ class Session:
     def poll(self, now: float) -> tuple[Response, ...]:
         """All that may go out now, in order. It counts as sent."""
         self._now = now
-        self._wake = math.inf
+        self._selection.wake = math.inf
         if self._goal is None:
             return ()
         out: list[Response] = []
@@ -136,12 +125,14 @@ class Session:
                 out.extend(self._break(ledger, now))
         for type_url in _BREAK:
             out.extend(self._break(self._books[type_url], now))
+        self._events.extend(self._selection.waited)
+        self._selection.waited.clear()
         self._count()
         return tuple(out)
 
     def deadline(self) -> float | None:
         """When `poll` has something to do even if nothing happens."""
-        return None if math.isinf(self._wake) else self._wake
+        return None if math.isinf(self._selection.wake) else self._selection.wake
 
     def events(self) -> tuple[Event, ...]:
         """What happened since the last call."""
@@ -191,7 +182,7 @@ class Session:
 
     def _answered(self, ledger: Ledger, flight: Flight, error: str | None, now: float) -> None:
         if error is not None:
-            self._refused(ledger, flight, error)
+            self._events.append(self._refusals.refused(ledger, flight, error))
             return
         landed = ledger.land(flight)
         self._rollout.landed(ledger.type_url, flight.sequence, landed, now)
@@ -208,31 +199,6 @@ class Session:
             flight = ledger.flights.pop(sequence)
             self._answered(ledger, flight, error if sequence == nonce else None, now)
 
-    def _refused(self, ledger: Ledger, flight: Flight, text: str) -> None:
-        flight = ledger.spread(flight)
-        items = ledger.crash(flight)
-        suspects = [item for item in items if item.value is not None] or items
-        names = set(named(text, (item.name for item in suspects)))
-        # the culprit may have been given up meanwhile: only what was alone is convicted
-        alone = sum(item.value is not None for item in flight.items) <= 1
-        if not names and not alone:
-            half = (len(suspects) + 1) // 2
-            for part in (suspects[:half], suspects[half:]):
-                self._cohort += 1
-                for item in part:
-                    ledger.open[item.name].cohort = self._cohort
-        elif not names:
-            names = {item.name for item in suspects}
-        culprits: list[tuple[str, str]] = []
-        for item in items:
-            culprit = item.name in names
-            if culprit:
-                version = _GONE if item.value is None else item.value.version
-                culprits.append((item.name, version))
-                ledger.refuse(Nack(item.name, version, text))
-            self._rollout.refused(ledger.type_url, item, culprit=culprit)
-        self._events.append(Nacked(ledger.type_url, tuple(culprits), text))
-
     # what may go
 
     def _make(self, ledger: Ledger, now: float) -> Iterator[Response]:
@@ -244,21 +210,13 @@ class Session:
         if self._outstanding(ledger, now):
             self._unsent(ledger)
             return
-        groups: dict[tuple[int, bool], list[Choice]] = {}
-        for name in list(ledger.pending):
-            entry = ledger.open.get(name)
-            if entry is None:
-                del ledger.pending[name]
-                continue
-            choice = self._choice(ledger, name, entry, now)
-            if choice is not None:
-                groups.setdefault(choice[0], []).append(choice[1])
-        lots = self._lots(ledger)
+        groups = self._selection.additions(ledger, now)
+        lots = self._selection.lots(ledger)
         leaving = list(ledger.leaving)
         for key in sorted(groups.keys() | lots.keys()):
             chosen = groups.get(key, [])
             if ledger.type_url == LISTENER:
-                chosen.extend(list(self._replaced(ledger, leaving, chosen)))
+                chosen.extend(list(self._selection.replaced(ledger, leaving, chosen)))
             yield self._send(ledger, chosen, now, lots.get(key, {}))
             if not self._delta:
                 break
@@ -266,88 +224,13 @@ class Session:
             yield self._send(ledger, [], now)
         self._unsent(ledger)
 
-    def _lots(self, ledger: Ledger) -> dict[tuple[int, bool], dict[str, Resource]]:
-        """What was asked for as a lot and waits for nothing, grouped as `_choice` does."""
-        found: dict[tuple[int, bool], dict[str, Resource]] = {}
-        for name, value in ledger.open.unsent().items():
-            apart = ledger.type_url == CLUSTER and not value.needs_assignment
-            found.setdefault((0, apart), {})[name] = value
-        return found
-
-    def _choice(
-        self, ledger: Ledger, name: str, entry: Entry, now: float
-    ) -> tuple[tuple[int, bool], Choice] | None:
-        """The value of `name` that may go now, and with whom."""
-        if ledger.settle(name, entry):
-            return None
-        want = ledger.wanted(name, entry.last)
-        if want is None:
-            if entry.last is None and not entry.maybe:
-                return (entry.cohort, False), (name, None)
-            entry.since = None
-            del ledger.pending[name]
-            ledger.leaving[name] = None
-            return None
-        if entry.refuses(want):
-            if not (entry.owed and isinstance(entry.last, Resource)):
-                entry.owed = False
-                del ledger.pending[name]
-                if ledger.type_url == ASSIGNMENT:
-                    self._rollout.cold.pop(name, None)  # who refuses it waits for nothing
-                return None
-            # the cluster that it belongs to warms with what was good
-            want = entry.last
-        if not self._passes(ledger, name, entry, want, now):
-            return None
-        # DNS clusters apart: one with a silent resolver withholds the ACK of its whole response
-        apart = self._delta and ledger.type_url == CLUSTER and not want.needs_assignment
-        return (entry.cohort, apart), (name, want)
-
-    def _replaced(
-        self, ledger: Ledger, leaving: list[str], chosen: list[Choice]
-    ) -> Iterator[Choice]:
-        """Listeners that give up an address to one that is sent: they go with it."""
-        for name in leaving:
-            held = tuple(ledger.open[name].runs())
-            if any(
-                value is not None and replaces(value, old) for _, value in chosen for old in held
-            ):
-                yield name, None
-
     def _break(self, ledger: Ledger, now: float) -> Iterator[Response]:
         """Responses that remove."""
         if not ledger.leaving or self._outstanding(ledger, now):
             return
-        chosen: list[Choice] = []
-        for name in list(ledger.leaving):
-            entry = ledger.open.get(name)
-            if entry is None or ledger.settle(name, entry):
-                ledger.leaving.pop(name, None)
-            elif entry.rejected is not None and entry.rejected.version == _GONE:
-                del ledger.leaving[name]
-            elif self._passes(ledger, name, entry, None, now):
-                if self._delta or ledger.type_url in WILDCARD_TYPES:
-                    chosen.append((name, None))
-                else:
-                    # SotW has no word for it: the client finds out by what refers to it
-                    ledger.abandon(name, entry)
+        chosen = self._selection.removals(ledger, now)
         if chosen:
             yield self._send(ledger, chosen, now)
-
-    def _passes(
-        self, ledger: Ledger, name: str, entry: Entry, want: Resource | None, now: float
-    ) -> bool:
-        waited: list[Event] = []
-        for hold in self._rollout.before_sending(ledger, name, entry, want, now):
-            if hold.holds(now):
-                if hold.until is not None:
-                    self._wake = min(self._wake, hold.until)
-                return False
-            if hold.since is not None:
-                what = f"{kind(ledger.type_url)} {name}"
-                waited.append(Waited(what, now - hold.since, hold.sentence()))
-        self._events.extend(waited)
-        return True
 
     def _outstanding(self, ledger: Ledger, now: float) -> bool:
         """Whether a SotW client has to answer first."""
@@ -356,7 +239,7 @@ class Session:
         until = max(flight.at for flight in ledger.flights.values()) + self._timing.stage_wait
         if now >= until:
             return False
-        self._wake = min(self._wake, until)
+        self._selection.wake = min(self._selection.wake, until)
         return True
 
     def _unsent(self, ledger: Ledger) -> None:

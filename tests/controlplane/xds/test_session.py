@@ -449,6 +449,36 @@ def test_sotw_puts_the_last_good_version_in_place_of_a_culprit() -> None:
     assert play.out[0].resources == (cluster("a"), cluster("b", 2))
 
 
+def test_sotw_an_overlapped_refusal_that_names_nobody_leaves_nothing_of_it_applied() -> None:
+    play = Play(listener("old", port=80), delta=False)
+    play.asks(LISTENER)
+    play.acks()
+    play.becomes(listener("new", port=80), listener("bad", port=81), LDS="old")
+    assert {item.name for item in play.out[0].resources} == {"new", "bad"}
+    overlapped = play.out
+    assert play.becomes(listener("new", 2, port=80), LDS="bad") == []
+    play.out = overlapped
+    assert play.nacks("a field is out of range") == ["LDS +new"]
+    # not the first version of the new one beside the old one, which has its address
+    assert play.nacks("a field is out of range") == ["LDS +old"]
+    assert play.acks() == []
+
+
+def test_sotw_what_was_applied_beside_a_named_culprit_stays() -> None:
+    play = Play(listener("old", port=80), delta=False)
+    play.asks(LISTENER)
+    play.acks()
+    play.becomes(listener("new", port=80), listener("bad", port=81), LDS="old")
+    overlapped = play.out
+    assert play.becomes(listener("new", 2, port=80), LDS="bad") == []
+    play.out = overlapped
+    assert play.nacks("listener bad: no") == ["LDS +new"]
+    assert play.nacks("listener new: no") == []
+    play.becomes(listener("other", port=82))
+    # its first version runs, and the old one gave its address up to it
+    assert set(play.out[0].resources) == {listener("new", port=80), listener("other", port=82)}
+
+
 # acknowledged generations
 
 
