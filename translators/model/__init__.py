@@ -6,6 +6,7 @@ policies    traffic policies of a destination
 routes      virtual hosts and routes
 listeners   listeners and filter chains
 proxies     the proxy that asks
+tls         transport security
 views       what one group of proxies shall run
 
 Every class is frozen. Durations are whole milliseconds. Nothing here knows Envoy or Kubernetes.
@@ -55,6 +56,13 @@ from translators.model.services import (
     Service,
     Workload,
 )
+from translators.model.tls import (
+    DownstreamTls,
+    PeerMode,
+    SecretRef,
+    SecretSource,
+    UpstreamTls,
+)
 from translators.model.views import EMPTY_VIEW, Assignment, Changes, Cluster, Discovery, View
 
 __all__ = [
@@ -69,6 +77,7 @@ __all__ = [
     "ConnectionPool",
     "Direction",
     "Discovery",
+    "DownstreamTls",
     "Endpoint",
     "FilterChain",
     "HeaderMatch",
@@ -84,6 +93,7 @@ __all__ = [
     "MatchKind",
     "ObjectRef",
     "OutlierDetection",
+    "PeerMode",
     "Port",
     "Protocol",
     "Proxy",
@@ -94,12 +104,15 @@ __all__ = [
     "Route",
     "RouteMatch",
     "RouteTable",
+    "SecretRef",
+    "SecretSource",
     "Service",
     "StringMatch",
     "Target",
     "TcpForward",
     "TcpKeepalive",
     "TrafficPolicy",
+    "UpstreamTls",
     "View",
     "VirtualHost",
     "Workload",

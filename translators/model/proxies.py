@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from translators.model.base import Labels
 from translators.model.services import Locality
+from translators.model.tls import SecretSource
 
 
 class ProxyType(StrEnum):
@@ -20,7 +21,10 @@ class Interception(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`id` is the whole node id; `name` the third part of it without the namespace."""
+    """`id` is the whole node id; `name` the third part of it without the namespace.
+
+    `identity` is the SPIFFE id that the stream has proven, "" where nothing was proven.
+    """
 
     id: str
     type: ProxyType
@@ -36,3 +40,5 @@ class Proxy:
     generator: str = ""
     interception: Interception = Interception.REDIRECT
     locality: Locality = Locality()
+    secrets: SecretSource = SecretSource.AGENT
+    identity: str = ""
