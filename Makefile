@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 WORKERS ?= 2
-PROTOS := examples/demo/proto/greeter.proto
+PROTOS := examples/demo/proto/greeter.proto proto/certificates.proto
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I .
 
 help: ## what there is to do
@@ -35,7 +35,7 @@ check: venv ## format, lint, types, laws of the house, mirror of tests
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/mirror.py
 	@rm -rf .proto && mkdir .proto && $(PROTOC) --python_out=.proto --pyi_out=.proto $(PROTOS)
-	@cmp .proto/examples/demo/proto/greeter_pb2.py examples/demo/proto/greeter_pb2.py && rm -rf .proto
+	@for made in $$(cd .proto && find . -type f); do cmp .proto/$$made $$made || exit 1; done; rm -rf .proto
 
 proto: venv ## generate the code of .proto files
 	$(PROTOC) --python_out=. --pyi_out=. $(PROTOS)

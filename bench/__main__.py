@@ -14,6 +14,7 @@ import uvloop
 from rich.console import Console
 
 from bench import lossless, machine, proxies, report
+from bench.certificates import certificates
 from bench.fleet import Size, fleet
 from bench.passes import passes
 from bench.result import Goal, Result
@@ -68,6 +69,14 @@ async def _hitless(directory: Path, choice: Choice) -> AsyncIterator[Result]:
         yield await lossless.hitless(directory, kind, cycles=choice.cycles, tell=_tell)
 
 
+async def _certificates(directory: Path, choice: Choice) -> AsyncIterator[Result]:
+    del choice
+    for parallel in (1, 16):
+        place = directory / str(parallel)
+        place.mkdir()
+        yield await certificates(place, seconds=10, parallel=parallel)
+
+
 async def _passes(_: Path, choice: Choice) -> AsyncIterator[Result]:
     clients, services = choice.clients, choice.services
     yield passes(clients=clients, services=services, repeats=choice.repeats or 20)
@@ -79,6 +88,7 @@ SCENARIOS = {
     "weight1000": Scenario("the same with 1000 virtual hosts", _weight1000),
     "endpoint1000": Scenario("endpoint change -> Envoy's ACK, 1000 services", _endpoint1000),
     "fleet": Scenario("clients at once: changes, connecting, coming back", _fleet),
+    "certificates": Scenario("certificates asked for over the secure port", _certificates),
     "hitless": Scenario("each change many times under traffic", _hitless),
 }
 

@@ -3,6 +3,7 @@
 serve      the control plane               ads         the ADS debug client
 validate   files, before they are applied  proxies     who is connected, how far each is
 bootstrap  what an Envoy starts from       config      what one proxy holds
+token      what a workload proves itself with   ca     the mesh's roots, and their rotation
 printing   what they print with            debug       how they ask a running control plane
 
 A module is imported when its command is run: help and small commands start without gRPC.
@@ -21,6 +22,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "bootstrap": "Write an Envoy bootstrap for a sidecar or a router.",
     "proxies": "List the connected proxies and how far each of them is.",
     "config": "Look at the configuration of one proxy.",
+    "token": "Print a token with which a workload proves who it is.",
+    "ca": "Look at the mesh's certificate authority, and rotate its root.",
     "ads": "Ask any xDS server as a proxy would, and show what it answers.",
 }
 

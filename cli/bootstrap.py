@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from translators.bootstrap import CLUSTER_ID, Places, Protocol, node_id
+from translators.bootstrap import (
+    CLUSTER_ID,
+    Places,
+    Proof,
+    Protocol,
+    node_id,
+    token_secret,
+)
 from translators.bootstrap import bootstrap as bootstrap_of
 from translators.model import Interception, Locality, Proxy, ProxyType
 
@@ -24,10 +31,12 @@ def _pairs(labels: list[str]) -> dict[str, str]:
 
 
 def _address(text: str) -> tuple[str, int]:
+    if text.startswith("unix:"):
+        return text.removeprefix("unix:").removeprefix("//"), 0
     host, separator, port = text.rpartition(":")
     if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise typer.BadParameter(
-            f"{text!r} is not of the form HOST:PORT", param_hint="--discovery-address"
+            f"{text!r} is not of the form HOST:PORT or unix:PATH", param_hint="--discovery-address"
         )
     return host.removeprefix("[").removesuffix("]"), int(port)
 
@@ -49,8 +58,22 @@ def bootstrap(
     service_account: Annotated[str, typer.Option(help="Service account.")] = "default",
     kind: Annotated[ProxyType, typer.Option("--type", help="Kind of proxy.")] = ProxyType.SIDECAR,
     discovery_address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where the control plane serves ADS.")
+        str,
+        typer.Option(
+            metavar="HOST:PORT", help="Where the control plane serves ADS; unix:PATH for a socket."
+        ),
     ] = "127.0.0.1:15010",
+    root_cert: Annotated[
+        Path | None,
+        typer.Option(help="PEM file with the mesh's roots: ADS goes over TLS, to port 15012."),
+    ] = None,
+    server_name: Annotated[
+        str, typer.Option(help="The name that the control plane's certificate has.")
+    ] = "istiod.istio-system.svc",
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the token that proves who the workload is."),
+    ] = None,
     admin_address: Annotated[str, typer.Option(help="Address of Envoy's admin.")] = "127.0.0.1",
     admin_port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks one.")] = 15000,
     cluster_id: Annotated[str, typer.Option(help="Name of the cluster.")] = CLUSTER_ID,
@@ -65,6 +88,10 @@ def bootstrap(
     ] = None,
 ) -> None:
     """Write an Envoy bootstrap for a sidecar or a router.
+
+    With --root-cert and --token-file the proxy gets its certificates from the control plane, and
+    speaks mutual TLS. With --output a file NAME.token.json is written beside it: Envoy reads the
+    token again when its file is replaced.
 
     Examples:
 
@@ -86,11 +113,32 @@ def bootstrap(
         interception=interception,
         locality=_locality(locality),
     )
+    if root_cert is None and token_file is not None and not discovery_address.startswith("unix:"):
+        raise typer.BadParameter(
+            "a token is only sent over TLS or a Unix socket: give --root-cert",
+            param_hint="--token-file",
+        )
+    proof = Proof(
+        roots=str(root_cert.absolute()) if root_cert else "",
+        server_name=server_name,
+        token=str(token_file.absolute()) if token_file else "",
+        token_secret=str(_beside(output)) if token_file and output else "",
+    )
     places = Places(
-        discovery=_address(discovery_address), admin=(admin_address, admin_port), protocol=xds
+        discovery=_address(discovery_address),
+        admin=(admin_address, admin_port),
+        protocol=xds,
+        proof=proof,
     )
     text = json.dumps(bootstrap_of(proxy, places, workload=workload), indent=2)
     if output is None:
         typer.echo(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
+        if proof.token_secret:
+            secret = json.dumps(token_secret(proof.token), indent=2)
+            _beside(output).write_text(secret + "\n", encoding="utf-8")
+
+
+def _beside(output: Path) -> Path:
+    return output.absolute().with_name(f"{output.stem}.token.json")

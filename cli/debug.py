@@ -1,6 +1,7 @@
 """How the commands ask a running control plane: the debug pages of its HTTP port."""
 
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,6 +11,8 @@ import typer
 
 ADDRESS = "http://127.0.0.1:8080"
 _SECONDS = 10.0
+# what a page in a browser cannot send by itself
+_CONFIRMED = "X-Meshpilot"
 
 
 def get(address: str, path: str, **query: str) -> Any:
@@ -18,14 +21,36 @@ def get(address: str, path: str, **query: str) -> Any:
     url = f"{address.rstrip('/')}{path}"
     if query:
         url += f"?{urllib.parse.urlencode(query)}"
+    return _ask(urllib.request.Request(_checked(url, address), headers=_proof()))
+
+
+def post(address: str, path: str) -> Any:
+    """Tell the control plane to do something; its answer as of `get`."""
+    url = _checked(f"{address.rstrip('/')}{path}", address)
+    headers = {_CONFIRMED: "1", **_proof()}
+    return _ask(urllib.request.Request(url, data=b"", headers=headers, method="POST"))
+
+
+def _proof() -> dict[str, str]:
+    """From another machine a token is needed."""
+    token = os.environ.get("MESHPILOT_TOKEN", "").strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _checked(url: str, address: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter(
             f"{address!r} is no URL: write http://HOST:PORT", param_hint="--address"
         )
+    return url
+
+
+def _ask(request: urllib.request.Request) -> Any:
+    url = request.full_url
     # a proxy of the environment has no business between an operator and a loopback port
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=_SECONDS) as answer:
+        with opener.open(request, timeout=_SECONDS) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -54,7 +54,47 @@ def serve(
     drain: Annotated[
         float, typer.Option(help="Seconds that clusters of a replaced listener stay.")
     ] = 45.0,
+    switch_wait: Annotated[
+        float,
+        typer.Option(help="Seconds that a change of mTLS modes waits for a proxy that lags."),
+    ] = 15.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    secure_address: Annotated[
+        str,
+        typer.Option(help="ADS, SDS and certificates over TLS, for callers who prove themselves."),
+    ] = "0.0.0.0:15012",
+    secure_socket: Annotated[
+        Path | None,
+        typer.Option(help="A Unix socket that serves the same to proxies of this machine."),
+    ] = None,
+    secure_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="DNS name or IP address of the secure port's certificate; repeat for more."
+        ),
+    ] = None,
+    ca_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CA made elsewhere: ca-cert.pem, ca-key.pem, root-cert.pem, cert-chain.pem, or "
+            "tls.crt, tls.key, ca.crt. Watched. Without it the mesh makes its own root."
+        ),
+    ] = None,
+    trust_domain: Annotated[
+        str, typer.Option(help="The trust domain of the mesh's identities.")
+    ] = "cluster.local",
+    trust_domain_alias: Annotated[
+        list[str] | None, typer.Option(help="Another trust domain that is ours; repeat for more.")
+    ] = None,
+    auto_mtls: Annotated[
+        bool, typer.Option(help="Speak mutual TLS to workloads that can, without being told.")
+    ] = True,
+    workload_cert_ttl: Annotated[
+        float, typer.Option(help="Seconds that a workload's certificate lasts.")
+    ] = 86400.0,
+    max_workload_cert_ttl: Annotated[
+        float, typer.Option(help="The longest that may be asked for, in seconds.")
+    ] = 7776000.0,
 ) -> None:
     """Run the control plane on a directory of YAML.
 
@@ -80,6 +120,17 @@ def serve(
             ready_wait=ready_wait,
             stage_wait=stage_wait,
             drain=drain,
+            switch_wait=switch_wait,
+            log_level=log_level,
+            secure_address=secure_address,
+            secure_socket=secure_socket,
+            secure_names=tuple(secure_name or ()),
+            ca_dir=ca_dir,
+            trust_domain=trust_domain,
+            trust_domain_aliases=tuple(trust_domain_alias or ()),
+            auto_mtls=auto_mtls,
+            workload_ttl=workload_cert_ttl,
+            max_workload_ttl=max_workload_cert_ttl,
         )
         _run(settings)
     except (OSError, ValueError) as error:

@@ -12,8 +12,9 @@ from controlplane.kinds import Key, Object, Refusal, decode
 from controlplane.sources.lastgood import LastGood
 from controlplane.tasks import spawn
 
-# what is as it is, and not as somebody wrote it, is read again from the world
-_NOT_KEPT = frozenset({"Pod", "EndpointSlice", "Namespace"})
+# what is as it is, and not as somebody wrote it, is read again from the world; keys are never
+# written down
+_NOT_KEPT = frozenset({"Pod", "EndpointSlice", "Namespace", "Secret"})
 Raw = Mapping[str, object]
 
 

@@ -3,7 +3,7 @@ changes while a pass runs is one batch for the next. There is no debounce."""
 
 import asyncio
 from collections import Counter
-from typing import Protocol
+from typing import Final, Protocol
 
 from controlplane import telemetry
 from controlplane.convergence import Options, World, converge, restore
@@ -13,6 +13,11 @@ from controlplane.sources.changes import EMPTY_CONFIG, Config
 from controlplane.sources.store import Store
 from controlplane.tasks import Clock
 from translators import Memo
+
+# seconds: between two looks at proxies that are awaited, and from an ACK until its workers follow
+_LOOK: Final = 0.02
+_IN_FORCE: Final = 0.2
+_NAMED: Final = 20
 
 
 class Keeper(Protocol):
@@ -47,6 +52,7 @@ class Loop:
         self._counted: Counter[type] = Counter()
         self._wake = wake
         self._passed = asyncio.Event()
+        self._followed: float | None = None
         self._restored = restore(kept, options)
         self.config = EMPTY_CONFIG
         self.world = self._restored if kept else World(options=options)
@@ -73,6 +79,8 @@ class Loop:
         delay = None
         if self.world.wake_at is not None and self.ready:
             delay = max(0.0, self.world.wake_at - self._clock.monotonic())
+            if self.world.transition is not None:
+                delay = min(delay, _LOOK)
         try:
             async with asyncio.timeout(delay):
                 await self._wake.wait()
@@ -84,7 +92,8 @@ class Loop:
         self._wake.clear()
         now = self._clock.monotonic()
         config = self._store.take()
-        due = self.world.wake_at is not None and now >= self.world.wake_at
+        arrived = self._arrived(now)
+        due = self.world.wake_at is not None and (now >= self.world.wake_at or bool(arrived))
         first = not self.ready
         if not (config.changed or due or first):
             self.config = config
@@ -100,6 +109,7 @@ class Loop:
             changed=changed,
             before=before,
             now=now,
+            arrived=arrived,
         )
         converged = self._clock.monotonic()
         self.config, self.world = config, world
@@ -110,6 +120,31 @@ class Loop:
         self._count(config, world, (now, converged, published))
         self._keeper.keep(before, world)
         return True
+
+    def _arrived(self, now: float) -> int:
+        """The generation that all proxies have acknowledged for the phase of a transition, and
+        have had a moment to put in force; 0 while some lag."""
+        transition = self.world.transition
+        if transition is None or not self.ready:
+            return 0
+        lagging = self._publication.lagging(transition)
+        if lagging:
+            self._followed = None
+            if now >= transition.deadline:
+                self._metrics.waits.inc()
+                self._log.warning(
+                    "wait_ran_out",
+                    what=f"PeerAuthentications change, {transition.phase}",
+                    why=list(lagging[:_NAMED]),
+                    more=max(0, len(lagging) - _NAMED),
+                )
+            return 0
+        if self._followed is None:
+            self._followed = now
+        if now < self._followed + _IN_FORCE:
+            return 0
+        self._followed = None
+        return self._publication.generation
 
     def verdicts(self) -> dict[Key, tuple[Verdict, ...]]:
         """Everything that is to be said of what is written: of single objects, and of objects

@@ -5,14 +5,16 @@ Proxies that see the same share one group: its view is built, translated and com
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from controlplane.convergence import (
     EMPTY_WORLD,
     NO_BACKENDS,
     Built,
+    Phase,
     Place,
     Shared,
+    Transition,
     World,
     build,
     own_view,
@@ -24,11 +26,15 @@ from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.resources import EMPTY_LAYER, Layer, Resource, Shelf, Snapshot
 from translators import TRANSLATORS, Memo, Translated, translate
 from translators.model import EMPTY_VIEW, Changes, View
-from translators.wire import ASSIGNMENT, Packed
+from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, Packed
 
 _NAMES: Final[Mapping[str, Callable[[Changes], frozenset[str]]]] = {
     translator.type_url: translator.changed for translator in TRANSLATORS
 }
+
+
+# by which types a proxy shows that it has followed
+_FOLLOWED: Final = {Phase.OPENING: (LISTENER,), Phase.TELLING: (CLUSTER, ASSIGNMENT)}
 
 
 @dataclass(slots=True)
@@ -47,10 +53,42 @@ class _Group:
     seats: set[Seat] = field(default_factory=set)
 
 
+class Secrets(Protocol):
+    """What each proxy has of its own and nobody else may see."""
+
+    def joined(self, seat: Seat) -> None: ...
+
+    def left(self, seat: Seat) -> None: ...
+
+    def layer(self, seat: Seat) -> Layer: ...
+
+    def refresh(self, world: World) -> Iterable[Seat]:
+        """Take over what `world` says; the seats whose layer is another one now."""
+
+
+class NoSecrets:
+    """For whoever serves nothing but plaintext."""
+
+    def joined(self, seat: Seat) -> None: ...
+
+    def left(self, seat: Seat) -> None: ...
+
+    def layer(self, seat: Seat) -> Layer:
+        del seat
+        return EMPTY_LAYER
+
+    def refresh(self, world: World) -> Iterable[Seat]:
+        del world
+        return ()
+
+
 class Publication:
     """Keeps every seat's snapshot in step with the World. An audience of the hub."""
 
-    def __init__(self, hub: Hub, *, memo: Memo, shelf: Shelf) -> None:
+    def __init__(
+        self, hub: Hub, *, memo: Memo, shelf: Shelf, secrets: Secrets | None = None
+    ) -> None:
+        self._secrets = secrets if secrets is not None else NoSecrets()
         self._hub = hub
         self._memo = memo
         self._shelf = shelf
@@ -61,7 +99,13 @@ class Publication:
         self._places: dict[Seat, Place] = {}
         self._by_address: dict[str, set[Seat]] = {}
         self._by_source = False
+        self._awaited: tuple[int, set[Seat]] = (0, set())
         self._now = 0.0
+
+    @property
+    def generation(self) -> int:
+        """Of the World that was published last."""
+        return self._world.generation
 
     @property
     def groups(self) -> int:
@@ -73,11 +117,13 @@ class Publication:
         self._now = now
         for address in seat.proxy.ips:
             self._by_address.setdefault(address, set()).add(seat)
+        self._secrets.joined(seat)
         if self._started:
             self._seated(seat)
             self._land(seat)
 
     def left(self, seat: Seat) -> None:
+        self._secrets.left(seat)
         for address in seat.proxy.ips:
             seats = self._by_address.get(address, set())
             seats.discard(seat)
@@ -86,6 +132,25 @@ class Publication:
         standing = self._places.pop(seat, None)
         if standing is not None:
             self._leave(seat, standing.shared)
+
+    def lagging(self, transition: Transition) -> tuple[str, ...]:
+        """Connections that have not acknowledged the phase of `transition` yet."""
+        if self._awaited[0] != transition.generation:
+            self._awaited = (transition.generation, set(self._places))
+        awaited = self._awaited[1]
+        for seat in tuple(awaited):
+            if seat not in self._places or all(
+                seat.session.reached(type_url, transition.generation)
+                for type_url in _FOLLOWED[transition.phase]
+            ):
+                awaited.discard(seat)
+        return tuple(sorted(seat.id for seat in awaited))
+
+    def renewed(self, seat: Seat, now: float) -> None:
+        """The secrets of `seat` are others now."""
+        if seat in self._places:
+            self._now = now
+            self._land(seat)
 
     # -- a new world ----------------------------------------------------------------------------
 
@@ -101,6 +166,7 @@ class Publication:
             changed, moved = self._refresh(world), set(self._moved(world))
         for seat in moved:
             self._seated(seat)
+        changed.update(self._secrets.refresh(world))
         for seat in changed | moved:
             self._land(seat)
         if len(self._own) > 2 * len(self._hub) + 64:
@@ -168,10 +234,13 @@ class Publication:
 
     def _land(self, seat: Seat) -> None:
         standing = self._places[seat]
-        layers = (
+        layers: tuple[Layer, ...] = (
             self._sheet(own_view(standing.own)).layer,
             self._groups[standing.shared].sheet.layer,
         )
+        secret = self._secrets.layer(seat)
+        if secret is not EMPTY_LAYER:
+            layers += (secret,)
         seat.land(Snapshot(self._world.generation, layers), self._now)
 
     def _sheet(self, view: View) -> _Sheet:

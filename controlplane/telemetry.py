@@ -1,5 +1,8 @@
 """Every metric and log-field name, in one place. Names are istiod's where the meaning is the same.
 
+istiod's sums have no `_total` at the end, which a Counter would add: where the name is istiod's, a
+Gauge counts.
+
 Log fields: event, proxy, type, resources, error, generation, objects, ms, what, why.
 """
 
@@ -24,7 +27,10 @@ class Telemetry:
         self.streams = Gauge(
             "pilot_xds", "Open ADS streams, by proxy version.", ["version"], registry=registry
         )
-        self.pushes = Counter("pilot_xds_pushes", "Responses sent.", ["type"], registry=registry)
+        self.pushes = Gauge(
+            "pilot_xds_pushes", "Responses sent: cds, eds, lds, rds, sds.", ["type"],
+            registry=registry,
+        )  # fmt: skip
         self.bytes = Counter(
             "meshpilot_xds_sent_bytes", "Bytes of responses sent.", ["type"], registry=registry
         )
@@ -34,10 +40,9 @@ class Telemetry:
         self.removals = Counter(
             "meshpilot_xds_sent_removals", "Removals sent.", ["type"], registry=registry
         )
-        self.rejects = Counter(
-            "pilot_total_xds_rejects", "Responses that clients refused.", ["type"],
-            registry=registry,
-        )  # fmt: skip
+        self.rejects = Gauge(
+            "pilot_total_xds_rejects", "Responses that clients refused.", registry=registry
+        )
         self.waits = Counter(
             "meshpilot_xds_waits_expired", "Bounded waits that ran out.", registry=registry
         )
@@ -45,7 +50,6 @@ class Telemetry:
             "pilot_proxy_convergence_time",
             "Seconds from the publication of a change to the ACK of a type (istiod's stops when "
             "the response was written).",
-            ["type"],
             buckets=_SECONDS,
             registry=registry,
         )
@@ -77,5 +81,68 @@ class Telemetry:
         self.held = Gauge(
             "meshpilot_held_objects",
             "VirtualServices that wait for a destination.",
+            registry=registry,
+        )
+        self._identity(registry)
+
+    def _identity(self, registry: CollectorRegistry) -> None:
+        self.csrs = Gauge(
+            "citadel_server_csr_count", "Certificate requests received.", registry=registry
+        )
+        self.issued = Gauge(
+            "citadel_server_success_cert_issuance_count",
+            "Certificates issued on request.",
+            registry=registry,
+        )
+        self.csr_errors = Gauge(
+            "citadel_server_csr_parsing_err_count",
+            "Certificate requests that were refused.",
+            registry=registry,
+        )
+        self.signing_errors = Gauge(
+            "citadel_server_csr_sign_err_count",
+            "Certificate requests that could not be signed.",
+            registry=registry,
+        )
+        self.unauthenticated = Gauge(
+            "citadel_server_authentication_failure_count",
+            "Callers that could not prove who they are.",
+            registry=registry,
+        )
+        self.root_expiry = Gauge(
+            "citadel_server_root_cert_expiry_timestamp",
+            "When the root that signs expires (Unix time).",
+            registry=registry,
+        )
+        self.chain_expiry = Gauge(
+            "citadel_server_cert_chain_expiry_timestamp",
+            "When the certificate that signs expires (Unix time).",
+            registry=registry,
+        )
+        self.server_expiry = Gauge(
+            "meshpilot_server_cert_expiry_timestamp",
+            "When the certificate of the secure port expires (Unix time).",
+            registry=registry,
+        )
+        self.delivered = Gauge(
+            "meshpilot_workload_certs",
+            "Certificates that are delivered over SDS, by state of their renewal.",
+            ["state"],
+            registry=registry,
+        )
+        self.first_expiry = Gauge(
+            "meshpilot_workload_cert_first_expiry_timestamp",
+            "When the first delivered certificate expires (Unix time); 0 without any.",
+            registry=registry,
+        )
+        self.renewals = Counter(
+            "meshpilot_workload_cert_renewals",
+            "Certificates made for SDS, by outcome.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.secret_errors = Gauge(
+            "pilot_sds_certificate_errors_total",
+            "Secrets that could not be served.",
             registry=registry,
         )

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-ROOTS = ("cli", "controlplane", "translators", "bench")
+ROOTS = ("cli", "controlplane", "sds", "translators", "bench")
 
 # module -> the test file that covers it
 COVERED = {
@@ -29,6 +29,7 @@ COVERED = {
     "controlplane/kinds/commands.py": "tests/controlplane/kinds/test_headers.py",
     "controlplane/kinds/fields.py": "tests/controlplane/kinds/test_decoding.py",
     "controlplane/kinds/frames.py": "tests/controlplane/kinds/test_decoding.py",
+    "controlplane/kinds/keypairs.py": "tests/controlplane/kinds/test_secrets.py",
     "controlplane/kinds/matches.py": "tests/controlplane/kinds/test_virtualservice.py",
     "controlplane/kinds/objects.py": "tests/controlplane/kinds/test_decoding.py",
     "controlplane/kinds/operations.py": "tests/controlplane/kinds/test_virtualservice.py",

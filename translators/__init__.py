@@ -3,6 +3,7 @@
 model       the language that convergence and the translators share
 translation a View -> packed resources; TRANSLATORS lists the types in push order
 memo        what has been translated already
+tls         transport sockets of clusters and filter chains, and where their secrets come from
 cds         clusters: upstream (protocols), outliers
 eds         endpoints
 lds         listeners: hcm (HTTP), tcp, inspectors; filters/ has the HTTP filters

@@ -1,4 +1,4 @@
-"""Cluster -> envoy.config.cluster.v3.Cluster, in the shape that Istio sends without mutual TLS."""
+"""Cluster -> envoy.config.cluster.v3.Cluster, in the shape that Istio sends."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from translators import names, origin
+from translators import names, origin, tls
 from translators.address import socket_address
 from translators.ads import ads_source
 from translators.model import (
@@ -27,8 +27,10 @@ from translators.model import (
     Discovery,
     LoadBalancer,
     TcpKeepalive,
+    UpstreamTls,
 )
 from translators.outliers import outlier_detection
+from translators.tls import ISTIO, TLS_MODE
 from translators.upstream import protocol_options
 from translators.wire import CLUSTER, Packed, duration, serialise
 
@@ -80,6 +82,7 @@ def translate(cluster: Cluster) -> Packed:
     _limits(wire, cluster)
     _balance(wire, cluster, direction)
     _origin(wire, cluster)
+    _security(wire, cluster.tls)
     if cluster.bind_source:
         source = SocketAddress(address=cluster.bind_source, port_value=0)
         wire.upstream_bind_config.CopyFrom(BindConfig(source_address=source))
@@ -100,6 +103,7 @@ def _proxyless(cluster: Cluster) -> Packed:
     wire = WireCluster(name=cluster.name, alt_stat_name=f"{cluster.name};", type=WireCluster.EDS)
     wire.eds_cluster_config.service_name = cluster.name
     wire.eds_cluster_config.eds_config.CopyFrom(ads_source())
+    _security(wire, cluster.tls)
     return Packed(
         type_url=CLUSTER,
         name=cluster.name,
@@ -162,6 +166,23 @@ def _origin(wire: WireCluster, cluster: Cluster) -> None:
         fields["subset"] = origin.text(cluster.subset)
     if fields:
         wire.metadata.CopyFrom(origin.metadata(fields))
+
+
+def _security(wire: WireCluster, security: UpstreamTls | None) -> None:
+    """One transport for all endpoints, or one for those that say that they can and one for the
+    rest."""
+    if security is None:
+        return
+    socket = tls.upstream(security)
+    if not security.by_endpoint:
+        wire.transport_socket.CopyFrom(socket)
+        return
+    chosen = wire.transport_socket_matches.add(name=f"{TLS_MODE}-{ISTIO}", transport_socket=socket)
+    chosen.match.update({TLS_MODE: ISTIO})
+    rest = wire.transport_socket_matches.add(
+        name=f"{TLS_MODE}-disabled", transport_socket=tls.RAW_BUFFER
+    )
+    rest.match.SetInParent()
 
 
 def _fixed(cluster: Cluster) -> ClusterLoadAssignment:

@@ -13,6 +13,7 @@ from google.protobuf.wrappers_pb2 import UInt32Value
 from translators import origin
 from translators.address import socket_address
 from translators.model import Assignment, Endpoint, Health, Labels, Locality
+from translators.tls import ISTIO, MATCH_METADATA, TLS_MODE
 from translators.wire import ASSIGNMENT, Packed, serialise
 
 CLUSTER_ID: Final = "Kubernetes"
@@ -59,7 +60,10 @@ def _weight(endpoint: Endpoint) -> int:
 
 
 def _metadata(endpoint: Endpoint) -> Metadata:
-    return origin.metadata({"workload": origin.text(workload(endpoint))})
+    wire = origin.metadata({"workload": origin.text(workload(endpoint))})
+    if endpoint.mutual:
+        wire.filter_metadata[MATCH_METADATA].update({TLS_MODE: ISTIO})
+    return wire
 
 
 def workload(endpoint: Endpoint) -> str:

@@ -13,15 +13,17 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from translators import rds
 from translators.ads import ads_source
-from translators.filters import ORDER, PROXYLESS_ORDER
+from translators.filters import ORDER, PROXYLESS_ORDER, SERVED_ORDER
 from translators.model import Direction, HttpConnection
-from translators.wire import pack
+from translators.wire import duration, pack
 
 _NAME: Final = "envoy.filters.network.http_connection_manager"
 _SERVER: Final = "istio-envoy"
+_SERVED: Final = HttpConnection("", Direction.INBOUND, "")
 
 
-def http_connection(connection: HttpConnection) -> Filter:
+def http_connection(connection: HttpConnection, lifetime_ms: int | None = None) -> Filter:
+    """`lifetime_ms`: when a connection is drained, None: never for its age."""
     wire = HttpConnectionManager(
         stat_prefix=connection.stat_prefix,
         normalize_path=BoolValue(value=True),
@@ -45,6 +47,10 @@ def http_connection(connection: HttpConnection) -> Filter:
     else:
         wire.route_config.CopyFrom(rds.inline(connection.routes))
     _caller(wire, connection.direction)
+    if lifetime_ms is not None:
+        wire.common_http_protocol_options.max_connection_duration.CopyFrom(duration(lifetime_ms))
+    if connection.http2:
+        wire.http2_protocol_options.SetInParent()
     return Filter(name=_NAME, typed_config=pack(wire))
 
 
@@ -57,6 +63,19 @@ def proxyless_connection(table: str) -> HttpConnectionManager:
     wire.rds.route_config_name = table
     wire.rds.config_source.ads.SetInParent()
     return wire
+
+
+def served_connection(chain: str) -> Filter:
+    """The connections of a gRPC server: requests end there."""
+    wire = HttpConnectionManager(
+        http_filters=[made for kind in SERVED_ORDER if (made := kind(_SERVED)) is not None]
+    )
+    host = wire.route_config.virtual_hosts.add(domains=["*"])
+    wire.route_config.name = "inbound"
+    route = host.routes.add()
+    route.match.prefix = "/"
+    route.non_forwarding_action.SetInParent()
+    return Filter(name=f"inbound-hcm{chain.rpartition('-')[2]}", typed_config=pack(wire))
 
 
 def _caller(wire: HttpConnectionManager, direction: Direction) -> None:

@@ -11,9 +11,9 @@ from envoy.config.listener.v3.listener_pb2 import Listener as WireListener
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from translators import names, rds
+from translators import names, rds, tls
 from translators.address import socket_address
-from translators.hcm import http_connection, proxyless_connection
+from translators.hcm import http_connection, proxyless_connection, served_connection
 from translators.inspectors import listener_filters
 from translators.model import (
     ChainMatch,
@@ -39,6 +39,8 @@ _DIRECTIONS: Final = {
 def translate(listener: Listener) -> Packed:
     if listener.api:
         return _api(listener)
+    if listener.served:
+        return _served(listener)
     wire = WireListener(
         name=listener.name,
         address=socket_address(listener.address, listener.port),
@@ -86,15 +88,32 @@ def _api(listener: Listener) -> Packed:
     )
 
 
+def _served(listener: Listener) -> Packed:
+    """What a gRPC server asks for under the address that it listens on."""
+    wire = WireListener(
+        name=listener.name,
+        address=socket_address(listener.address, listener.port),
+        traffic_direction=_DIRECTIONS[listener.direction],
+    )
+    for chain in listener.chains:
+        made = wire.filter_chains.add(name=chain.name, filters=[served_connection(chain.name)])
+        if chain.tls is not None:
+            made.transport_socket.CopyFrom(tls.downstream(chain.tls))
+    return Packed(type_url=LISTENER, name=listener.name, value=serialise(wire), unit=listener)
+
+
 def _chain(chain: FilterChain) -> WireChain:
     match chain.handler:
         case HttpConnection():
-            network_filter = http_connection(chain.handler)
+            lifetime = chain.tls.lifetime_ms if chain.tls is not None else None
+            network_filter = http_connection(chain.handler, lifetime)
         case TcpForward():
             network_filter = tcp_forward(chain.handler)
     wire = WireChain(name=chain.name, filters=[network_filter])
     if chain.match is not None:
         wire.filter_chain_match.CopyFrom(_match(chain.match))
+    if chain.tls is not None:
+        wire.transport_socket.CopyFrom(tls.downstream(chain.tls))
     if chain.connect_timeout:
         wire.transport_socket_connect_timeout.CopyFrom(duration(CONNECT_TIMEOUT_MS))
     return wire

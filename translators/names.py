@@ -26,6 +26,20 @@ PASSTHROUGH_CHAIN: Final = "PassthroughFilterChain"
 ALLOW_ANY: Final = "allow_any"
 BLOCK_ALL: Final = "block_all"
 
+SERVED_LISTENER: Final = "xds.istio.io/grpc/lds/inbound/"
+
+# secrets, by their SDS names
+IDENTITY: Final = "default"  # the proxy's own certificate and key
+TRUST: Final = "ROOTCA"  # what it verifies peers of the mesh with
+FILE_CERT: Final = "file-cert:"
+FILE_ROOT: Final = "file-root:"
+SYSTEM_ROOTS: Final = "file-root:system"
+SDS_CLUSTER: Final = "sds-grpc"  # the SDS server beside the proxy
+
+_KUBERNETES: Final = "kubernetes://"
+_KUBERNETES_GATEWAY: Final = "kubernetes-gateway://"
+_ROOTS: Final = "-cacert"
+
 _CLUSTER: Final = "|"
 _SNI: Final = "_."
 
@@ -113,7 +127,19 @@ class GatewayTable:
     bind: str = ""
 
 
-TableName = PortTable | HostTable | GatewayTable
+@dataclass(frozen=True, slots=True)
+class SecureTable:
+    """A router's table of one server that speaks TLS: `https.443.<port name>.<gateway>.<its
+    namespace>`, with a bind address as above. `port` is the Gateway's, also behind a Service."""
+
+    port: int
+    port_name: str
+    gateway: str
+    namespace: str
+    bind: str = ""
+
+
+TableName = PortTable | HostTable | GatewayTable | SecureTable
 
 
 def table(name: TableName) -> str:
@@ -125,6 +151,9 @@ def table(name: TableName) -> str:
             return f"{host}:{port}"
         case GatewayTable(port, bind):
             return f"http.{port}.{bind}" if bind else f"http.{port}"
+        case SecureTable(port, port_name, gateway, namespace, bind):
+            whole = f"https.{port}.{port_name}.{gateway}.{namespace}"
+            return f"{whole}.{bind}" if bind else whole
 
 
 def parse_table(name: str) -> TableName | None:
@@ -135,10 +164,25 @@ def parse_table(name: str) -> TableName | None:
             return GatewayTable(port)
         case ["http", text, bind] if bind and (port := _port(text)) is not None:
             return GatewayTable(port, bind)
+        case ["https", text, rest] if (port := _port(text)) is not None:
+            return _secure_table(port, rest)
     host, separator, text = name.rpartition(":")
     if separator and host and (port := _port(text)) is not None:
         return HostTable(host, port)
     return None
+
+
+def _secure_table(port: int, rest: str) -> SecureTable | None:
+    """Names of Gateways may have dots; names of ports and namespaces do not."""
+    parts, bind = rest.split("."), ""
+    for size in (1, 4):  # IPv6, IPv4
+        tail = ".".join(parts[-size:])
+        if len(parts) >= size + 3 and _is_address(tail):
+            parts, bind = parts[:-size], tail
+            break
+    if len(parts) < 3 or not all(parts):
+        return None
+    return SecureTable(port, parts[0], ".".join(parts[1:-1]), parts[-1], bind)
 
 
 def virtual_host(host: str, port: int) -> str:
@@ -150,6 +194,69 @@ def parse_virtual_host(name: str) -> tuple[str, int] | None:
     host, separator, text = name.rpartition(":")
     port = _port(text)
     return (host, port) if separator and host and port is not None else None
+
+
+def file_certificate(certificate: str, key: str) -> str:
+    """The SDS name of a certificate and its key in files of the proxy."""
+    return f"{FILE_CERT}{certificate}~{key}"
+
+
+def file_root(path: str) -> str:
+    """The SDS name of trusted roots in a file of the proxy; without one, what its system trusts."""
+    return f"{FILE_ROOT}{path}" if path else SYSTEM_ROOTS
+
+
+def spiffe_id(trust_domain: str, namespace: str, service_account: str) -> str:
+    """A workload's identity. `@` cannot stand in a trust domain of a URI (Istio's rule)."""
+    return f"{spiffe_prefix(trust_domain)}ns/{namespace}/sa/{service_account}"
+
+
+def parse_spiffe_id(text: str) -> tuple[str, str, str] | None:
+    """Trust domain, namespace and service account."""
+    match text.split("/"):
+        case ["spiffe:", "", domain, "ns", namespace, "sa", account] if (
+            domain and namespace and account
+        ):
+            return domain, namespace, account
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialName:
+    """A Secret by its SDS name: `kubernetes://name` in the namespace of the proxy that asks,
+    `kubernetes-gateway://namespace/name` in that one. `roots`: the CA certificates of it
+    (`…-cacert`), not the certificate."""
+
+    name: str
+    namespace: str = ""
+    roots: bool = False
+
+
+def credential(written: str, *, roots: bool = False) -> str:
+    """The SDS name of what a Gateway or DestinationRule calls `written`."""
+    name = written if "://" in written else f"{_KUBERNETES}{written}"
+    return f"{name}{_ROOTS}" if roots and not name.endswith(_ROOTS) else name
+
+
+def parse_credential(name: str) -> CredentialName | None:
+    for scheme in (_KUBERNETES, _KUBERNETES_GATEWAY):
+        if name.startswith(scheme):
+            namespace, slash, rest = name.removeprefix(scheme).rpartition("/")
+            if not rest or (slash and not namespace) or (scheme != _KUBERNETES and not slash):
+                return None
+            own = rest.removesuffix(_ROOTS)
+            return CredentialName(own or rest, namespace, roots=bool(own) and own != rest)
+    return None
+
+
+def spiffe_prefix(trust_domain: str) -> str:
+    """What all identities of a trust domain begin with."""
+    return f"spiffe://{trust_domain.replace('@', '.')}/"
+
+
+def served_listener(address: str, port: int) -> str:
+    """The name under which a gRPC server without a proxy asks for what it listens on."""
+    return f"{SERVED_LISTENER}{socket(address, port)}"
 
 
 def inbound_virtual_host(port: int) -> str:
@@ -197,6 +304,14 @@ def _short_names(host: str, dns_domain: str) -> tuple[str, ...]:
 
 def _bracketed(address: str) -> str:
     return f"[{address}]" if is_ipv6(address) else address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_ipv6(address: str) -> bool:

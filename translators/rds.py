@@ -90,6 +90,7 @@ def pack_host(host: VirtualHost) -> PackedHost:
         routes=map(proxyless_route if host.proxyless else outbound_route, host.routes),
         # Istio counts the attempts of requests that go somewhere
         include_request_attempt_count=bool(host.routes),
+        require_tls=WireHost.ALL if host.redirected else WireHost.NONE,
     )
     return _packed(host, wire)
 

@@ -36,7 +36,7 @@ class Packed:
 
     type_url: str
     name: str
-    value: bytes
+    value: bytes = field(repr=False)  # a secret's is one
     clusters: frozenset[str] = NOTHING
     tables: frozenset[str] = NOTHING
     needs_assignment: bool = False

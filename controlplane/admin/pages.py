@@ -1,7 +1,6 @@
 """What the pages say: readiness, proxies, what a proxy holds, verdicts, metrics."""
 
-import ipaddress
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -12,39 +11,57 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from controlplane import telemetry
+from controlplane.admin.certificates import CertificatePages, named
+from controlplane.admin.guards import NAMESPACE, Guard
 from controlplane.admin.servers import application
 from controlplane.kinds import Verdict
 from controlplane.loop import Loop
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.reports import TypeStatus, kind
-from controlplane.xds.resources import PUSH_ORDER
+from controlplane.xds.resources import PUSH_ORDER, Resource
+from translators.wire import SECRET
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _INDEX: Final = {
     "/debug/proxies": "connected proxies: generation, refusals, what is held back and why",
     "/debug/config_dump?proxyID=ID": "what a proxy should hold, what it has acknowledged",
     "/debug/verdicts": "what is to be said of each object",
     "/debug/world": "numbers of the newest World",
+    "/debug/certs?proxyID=ID": "the certificate that was made for a proxy, and its renewal",
+    "/debug/ca": "roots and the stage of their rotation; POST /debug/ca/rotate, /debug/ca/resume",
+    "/debug/ca/roots": "the certificates to trust, PEM",
 }
 
 
 class Pages:
     """Reads the loop and the hub; changes nothing."""
 
-    def __init__(self, loop: Loop, hub: Hub, metrics: telemetry.Telemetry) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        hub: Hub,
+        metrics: telemetry.Telemetry,
+        *,
+        guard: Guard | None = None,
+        certificates: CertificatePages | None = None,
+    ) -> None:
         self._loop = loop
         self._hub = hub
         self._metrics = metrics
+        self._guard = guard or Guard("istio-system", metrics)
+        self._certificates = certificates
 
     def http(self) -> web.Application:
         """The application of port 8080."""
         app = application()
         app.router.add_get("/ready", self._ready)
-        app.router.add_get("/debug", _loopback(self._index))
-        app.router.add_get("/debug/proxies", _loopback(self._proxies))
-        app.router.add_get("/debug/config_dump", _loopback(self._config_dump))
-        app.router.add_get("/debug/verdicts", _loopback(self._verdicts))
-        app.router.add_get("/debug/world", _loopback(self._world))
+        reads = self._guard.reads
+        app.router.add_get("/debug", reads(self._index))
+        app.router.add_get("/debug/proxies", reads(self._proxies, own=True))
+        app.router.add_get("/debug/config_dump", reads(self._config_dump, own=True))
+        app.router.add_get("/debug/verdicts", reads(self._verdicts))
+        app.router.add_get("/debug/world", reads(self._world))
+        if self._certificates is not None:
+            self._certificates.add_to(app, self._guard)
         return app
 
     def metrics(self) -> web.Application:
@@ -62,12 +79,17 @@ class Pages:
     async def _index(self, _: web.Request) -> web.Response:
         return _json(_INDEX)
 
-    async def _proxies(self, _: web.Request) -> web.Response:
-        return _json([proxy_status(seat, self._hub) for seat in self._hub])
+    async def _proxies(self, request: web.Request) -> web.Response:
+        return _json([proxy_status(seat, self._hub) for seat in self._seen(request)])
+
+    def _seen(self, request: web.Request) -> Iterator[Seat]:
+        """The proxies that the caller may know of."""
+        namespace = request[NAMESPACE]
+        return (s for s in self._hub if namespace in ("*", s.proxy.namespace))
 
     async def _config_dump(self, request: web.Request) -> web.Response:
         wanted = request.query.get("proxyID", "")
-        seats = [seat for seat in self._hub if names_proxy(seat, wanted)]
+        seats = [seat for seat in self._seen(request) if named(seat, wanted)]
         if not seats:
             return _json({"error": f'no connected proxy is called "{wanted}"'}, status=404)
         if len(seats) > 1:
@@ -98,6 +120,7 @@ class Pages:
                 "accepted": dict(sorted(kinds.items())),
                 "refused": [str(key) for key in sorted(self._loop.config.refused)],
                 "held": {str(key): list(held.missing) for key, held in world.held.items()},
+                "switching": None if world.transition is None else str(world.transition.phase),
                 "services": len(world.mesh.services),
                 "proxies": len(self._hub),
             }
@@ -109,25 +132,6 @@ class Pages:
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.Response(text=version("meshpilot") + "\n")
-
-
-def _loopback(handler: Handler) -> Handler:
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        try:
-            local = ipaddress.ip_address(request.remote or "").is_loopback
-        except ValueError:
-            local = False
-        if not local:
-            raise web.HTTPForbidden(text="debug pages answer callers on this machine only\n")
-        return await handler(request)
-
-    return guarded
-
-
-def names_proxy(seat: Seat, wanted: str) -> bool:
-    """`name.namespace` as people say it, the node id, or the connection's whole id."""
-    proxy = seat.proxy
-    return wanted in (f"{proxy.name}.{proxy.namespace}", proxy.id, seat.id)
 
 
 def proxy_status(seat: Seat, hub: Hub) -> dict[str, Any]:
@@ -182,11 +186,16 @@ def config_dump(seat: Seat, hub: Hub) -> dict[str, Any]:
                     "version": item.version if item else None,
                     "acked": version_acked,
                     "in_sync": item is not None and item.version == version_acked,
-                    "resource": _decoded(item.any) if item else None,
+                    "resource": _shown(item) if item else None,
                 }
             )
         types[kind(type_url)] = {"subscribed": acked is not None, "resources": resources}
     return {**proxy_status(seat, hub), "config": types}
+
+
+def _shown(item: Resource) -> Any:
+    """A resource decoded; of a secret nothing but that it is there."""
+    return {"name": item.name} if item.type_url == SECRET else _decoded(item.any)
 
 
 def _decoded(packed: bytes) -> Any:

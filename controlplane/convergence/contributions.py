@@ -4,26 +4,37 @@ is the same object for as long as what it is made of stays, also between groups 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controlplane.convergence import policies, routes
+from controlplane.convergence import mtls, policies, routes
 from controlplane.convergence.hosts import covers, exported
 from controlplane.convergence.records import (
     MESH,
     NO_BACKENDS,
     HostPolicy,
+    Made,
     Rules,
     Scope,
     ServiceId,
     ServiceRecord,
+    Sight,
+)
+from controlplane.convergence.transport import (
+    dials_addresses,
+    identities,
+    secured,
+    told_plaintext,
 )
 from controlplane.convergence.world import Mesh, World
 from translators.model import (
+    DEFAULT_POLICY,
     Assignment,
     Cluster,
     Discovery,
     Labels,
     ObjectRef,
+    PeerMode,
     Resolution,
     Route,
+    SecretSource,
     Service,
     VirtualHost,
 )
@@ -43,7 +54,9 @@ class Viewer:
     scope: Scope | None
     captured: bool
     labels: tuple[tuple[str, str], ...] = ()
-    routed: bool = True  # whether virtual hosts are wanted, not only clusters
+    routed: bool = True  # whether virtual hosts are wanted, not only clusters: routers make theirs
+    secrets: SecretSource = SecretSource.AGENT
+    proxyless: bool = False  # gRPC clients, which dial nothing but endpoints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,21 +69,23 @@ class Contribution:
     hosts: Mapping[int, VirtualHost] = field(default_factory=dict)
 
 
-def clusters_of(record: ServiceRecord, policy: HostPolicy) -> Mapping[str, Cluster]:
+def clusters_of(record: ServiceRecord, policy: HostPolicy, sight: Sight) -> Mapping[str, Cluster]:
     """The clusters of a service under one policy: one a port, and one a subset and port."""
-    known = record.clusters.get(id(policy))
-    if known is not None and known[0] is policy:
-        return known[1]
+    memo = (id(policy), sight.secrets, sight.router)
+    known = record.clusters.get(memo)
+    if known is not None and known.policy is policy and known.sight == sight:
+        return known.clusters
+    held = known.clusters if known is not None and known.policy is policy else {}
     service = record.service
     source = ObjectRef(*policy.keys[0]) if policy.keys else None
-    discovery = (
-        Discovery.ORIGINAL_DST if service.resolution is Resolution.PASSTHROUGH else Discovery.EDS
-    )
+    # routers have no address that was dialled
+    headless = service.resolution is Resolution.PASSTHROUGH and not sight.router
+    discovery = Discovery.ORIGINAL_DST if headless else Discovery.EDS
     found: dict[str, Cluster] = {}
     for port in service.ports:
         for subset in (None, *policy.subsets.values()):
             name = outbound_cluster(service.hostname, port.number, subset.name if subset else "")
-            found[name] = Cluster(
+            cluster = Cluster(
                 name=name,
                 discovery=discovery,
                 protocol=port.protocol,
@@ -79,14 +94,48 @@ def clusters_of(record: ServiceRecord, policy: HostPolicy) -> Mapping[str, Clust
                 subset=subset.name if subset else "",
                 source=source,
             )
-    if len(record.clusters) >= 16:  # policies of earlier passes
+            made = secured(cluster, sight, host=service.hostname, port=port.number)
+            found[name] = held[name] if held.get(name) == made else made
+    if len(record.clusters) >= 32:  # policies and endpoints of earlier passes
         record.clusters.clear()
-    record.clusters[id(policy)] = (policy, found)
+    record.clusters[memo] = Made(policy, sight, found)
     return found
 
 
+def sight_of(world: World, record: ServiceRecord, policy: HostPolicy, viewer: Viewer) -> Sight:
+    """What of the endpoints, the mesh and the viewer decides how connections are secured."""
+    mesh, options = world.mesh, world.options
+    backends = mesh.backends.get(record.id, NO_BACKENDS)
+    general = mtls.told(mtls.told_peers(mesh, options), namespace=record.id.namespace)
+    automatic = options.auto_mtls and not record.service.external
+    if general is PeerMode.DISABLE and automatic:
+        # in such a namespace only a service with an exception among its workloads has a choice
+        automatic = any(e.mutual for found in backends.ports.values() for e in found)
+    unanimous: frozenset[int] = frozenset()
+    headless = record.service.resolution is Resolution.PASSTHROUGH
+    if headless or policy.dials_addresses:
+        unanimous = frozenset(
+            port
+            for port, found in backends.ports.items()
+            if found and all(endpoint.mutual for endpoint in found)
+        )
+    return Sight(
+        secrets=viewer.secrets,
+        router=not viewer.routed,
+        identities=identities(backends.accounts, options.trust_domains),
+        automatic=automatic,
+        headless=headless,
+        unanimous=unanimous,
+        lifetime_ms=options.connection_lifetime_ms,
+    )
+
+
 def assignments_of(
-    mesh: Mesh, record: ServiceRecord, clusters: Mapping[str, Cluster], policy: HostPolicy
+    mesh: Mesh,
+    record: ServiceRecord,
+    clusters: Mapping[str, Cluster],
+    policy: HostPolicy,
+    viewer: Viewer,
 ) -> dict[str, Assignment]:
     """The assignments of the EDS clusters among `clusters`."""
     backends = mesh.backends.get(record.id, NO_BACKENDS)
@@ -96,9 +145,19 @@ def assignments_of(
             name = outbound_cluster(
                 record.service.hostname, port.number, subset.name if subset else ""
             )
-            if clusters[name].discovery is Discovery.EDS:
-                labels = subset.labels if subset else None
-                found[name] = backends.assignment(name, port.number, labels)
+            cluster = clusters[name]
+            outlier = cluster.policy.outlier_detection
+            if not dials_addresses(
+                cluster.discovery, DEFAULT_POLICY if viewer.proxyless else cluster.policy
+            ):
+                found[name] = backends.assignment(
+                    name,
+                    port.number,
+                    subset.labels if subset else None,
+                    plain=told_plaintext(cluster.policy),
+                    # panic is on then, and would send to the unhealthy ones too
+                    healthy=bool(outlier and outlier.min_health_percent),
+                )
     return found
 
 
@@ -128,8 +187,8 @@ def contribution(world: World, service: ServiceId, viewer: Viewer) -> Contributi
         return None
     table = policies.effective(mesh, world.options.root_namespace)
     policy = policies.lookup(table, service, client=viewer.namespace)
-    clusters = clusters_of(record, policy)
-    assignments = assignments_of(mesh, record, clusters, policy)
+    clusters = clusters_of(record, policy, sight_of(world, record, policy, viewer))
+    assignments = assignments_of(mesh, record, clusters, policy, viewer)
     if not viewer.routed:
         return Contribution(record.service, clusters, assignments)
     rules = rules_for(mesh, service.hostname, gateway=MESH, namespace=viewer.namespace)

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 from controlplane.convergence import (
     conflicts,
+    contradictions,
     destinations,
     endpoints,
+    peers,
     policies,
     retention,
     scopes,
+    secrets,
     services,
     workloads,
 )
@@ -25,14 +28,16 @@ def converge(
     changed: frozenset[Key],
     before: World,
     now: float,
+    arrived: int = 0,
 ) -> World:
     """The World of `objects`.
 
     changed  keys that may differ from what `before` was made of; the rest is not looked at
     refused  objects that are there but bad: the last good state of each stays in force
-    now      monotonic seconds, for the bounded wait for endpoints
+    now      monotonic seconds, for the bounded waits
+    arrived  the generation that all proxies have acknowledged, as far as `before.transition` asks
     """
-    draft = Draft(before=before, options=before.options, now=now)
+    draft = Draft(before=before, options=before.options, now=now, arrived=arrived)
     for key in changed:
         item = objects.get(key)
         if item is not None:
@@ -44,12 +49,15 @@ def converge(
     workloads.update(draft)
     services.update(draft)
     policies.update(draft)
+    peers.update(draft)
     endpoints.update(draft)
     destinations.update(draft)
     retained = retention.update(draft, drained=before.mesh.retained)
+    contradictions.update(draft)
     wild_routes = conflicts.update(draft)
     sidecars = scopes.update_sidecars(draft)
     gateways = scopes.update_gateways(draft)
+    secrets.update(draft, before.mesh.gateways if gateways is None else gateways)
     base = before.mesh
     if any(host.startswith("*") for _, host in draft.touched_policies):
         base = replace(base, wild_policies=policies.wildcards(draft.policies))
@@ -64,6 +72,8 @@ def converge(
         else base.by_source,
     )
     deadlines = [held.deadline for _, held in draft.held.items() if held.deadline is not None]
+    if draft.transition is not None:
+        deadlines.append(draft.transition.deadline)
     return World(
         generation=before.generation + 1,
         options=before.options,
@@ -74,6 +84,7 @@ def converge(
         held=draft.held.frozen(),
         said=draft.said.frozen(),
         wake_at=min(deadlines, default=None),
+        transition=draft.transition,
         mesh=draft.mesh(base),
     )
 
@@ -87,6 +98,7 @@ def _touched(draft: Draft) -> Touched:
         namespaces=frozenset(draft.touched_namespaces),
         gateways=draft.touched_gateways,
         workloads=frozenset(draft.touched_workloads),
+        secrets=frozenset(draft.touched_secrets),
     )
 
 

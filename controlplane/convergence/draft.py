@@ -1,18 +1,29 @@
 """The World under construction: one pass edits it stage by stage, then freezes it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.convergence.records import (
     Backends,
     HostPolicy,
     Rules,
+    SecretId,
+    SecretRecord,
     ServiceId,
     ServiceRecord,
     Target,
 )
 from controlplane.convergence.table import Index, Table
-from controlplane.convergence.world import Held, HostKey, Mesh, Options, World
+from controlplane.convergence.world import (
+    Finding,
+    Held,
+    HostKey,
+    Mesh,
+    Options,
+    PeerPolicy,
+    Transition,
+    World,
+)
 from controlplane.kinds import Key, Object, Verdict
 from translators.model import Service, Workload
 
@@ -27,6 +38,7 @@ class Draft:
     before: World
     options: Options
     now: float
+    arrived: int = 0  # the generation that all proxies have acknowledged
 
     accepted: Table[Key, Object] = field(init=False)
     in_force: Table[Key, Object] = field(init=False)
@@ -54,6 +66,16 @@ class Draft:
     ruling: Index[str, Key] = field(init=False)
     spoken: Index[str, Key] = field(init=False)
     hostnames: Index[str, ServiceId] = field(init=False)
+    peers: Table[str, tuple[PeerPolicy, ...]] = field(init=False)
+    overruled: Index[Key, Key] = field(init=False)
+    ruled: Index[str, HostKey] = field(init=False)
+    findings: Table[ServiceId, frozenset[Finding]] = field(init=False)
+    found: Index[Key, ServiceId] = field(init=False)
+    secrets: Table[SecretId, SecretRecord] = field(init=False)
+
+    told: Mapping[str, tuple[PeerPolicy, ...]] = field(default_factory=dict)
+    earlier: tuple[Mapping[str, tuple[PeerPolicy, ...]], ...] = ()
+    transition: Transition | None = None
 
     touched_addresses: set[str] = field(default_factory=set)
     touched_workloads: set[Key] = field(default_factory=set)
@@ -64,6 +86,7 @@ class Draft:
     touched_namespaces: set[str] = field(default_factory=set)
     touched_uses: set[str] = field(default_factory=set)
     touched_gateways: bool = False
+    touched_secrets: set[SecretId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         before, mesh = self.before, self.before.mesh
@@ -93,6 +116,12 @@ class Draft:
         self.ruling = Index(mesh.ruling)
         self.spoken = Index(mesh.spoken)
         self.hostnames = Index(mesh.hostnames)
+        self.peers = Table(mesh.peers)
+        self.overruled = Index(mesh.overruled)
+        self.ruled = Index(mesh.ruled)
+        self.findings = Table(mesh.findings)
+        self.found = Index(mesh.found)
+        self.secrets = Table(mesh.secrets)
 
     def changed_of(self, kinds: Iterable[str]) -> list[Key]:
         """Keys of these kinds whose accepted object changed in this pass, in a fixed order."""
@@ -137,6 +166,14 @@ class Draft:
             ruling=self.ruling.frozen(),
             spoken=self.spoken.frozen(),
             hostnames=self.hostnames.frozen(),
+            peers=self.peers.frozen(),
+            told=self.told,
+            earlier=self.earlier,
+            overruled=self.overruled.frozen(),
+            ruled=self.ruled.frozen(),
+            findings=self.findings.frozen(),
+            found=self.found.frozen(),
+            secrets=self.secrets.frozen(),
             retained=base.retained,
             sidecars=base.sidecars,
             gateways=base.gateways,

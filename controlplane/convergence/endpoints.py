@@ -1,9 +1,11 @@
 """The endpoints of each service: from its EndpointSlices, else from the Pods that it selects, or
 from the entries and workloads of a ServiceEntry."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from controlplane.convergence import mtls, peers
 from controlplane.convergence.draft import Draft
 from controlplane.convergence.records import NO_BACKENDS, Backends, ServiceId, Target
 from controlplane.convergence.services import declaring
@@ -15,7 +17,7 @@ from controlplane.kinds import (
     ServiceEntrySpec,
     ServiceSpec,
 )
-from translators.model import Endpoint, Health, Service, Workload, selects
+from translators.model import Endpoint, Health, Labels, PeerMode, Service, Workload, selects
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 
@@ -170,7 +172,7 @@ def _of_slice(draft: Draft, namespace: str, spec: EndpointSliceSpec, service: Se
                 for address in entry.addresses:
                     yield (
                         port.number,
-                        endpoint_of(owner, address, number, healthy=entry.ready)
+                        endpoint_of(draft, owner, address, number, healthy=entry.ready)
                         if owner
                         else Endpoint(
                             address=address,
@@ -192,7 +194,7 @@ def _of_pods(draft: Draft, namespace: str, spec: ServiceSpec) -> Found:
             target = port.target_port or port.port
             number = pod.ports.get(target) if isinstance(target, str) else target
             if number:
-                yield port.port, endpoint_of(pod, pod.addresses[0], number)
+                yield port.port, endpoint_of(draft, pod, pod.addresses[0], number)
 
 
 def _of_entry(draft: Draft, item: Object, spec: ServiceEntrySpec) -> Found:
@@ -212,6 +214,7 @@ def _of_entry(draft: Draft, item: Object, spec: ServiceEntrySpec) -> Found:
                     workload=item.key.name,
                     service_account=entry.service_account,
                     owner=f"{item.key.kind}/{item.key.name}/{index}",
+                    mutual=_mutual(draft, namespace, entry.labels, number, entry.service_account),
                 ),
             )
         if spec.workload_selector is None:
@@ -228,11 +231,15 @@ def _of_entry(draft: Draft, item: Object, spec: ServiceEntrySpec) -> Found:
             if key.kind == "WorkloadEntry":
                 number = found.ports.get(port.name) or number
             for address in found.addresses[:1]:
-                yield port.number, endpoint_of(found, address, number)
+                yield port.number, endpoint_of(draft, found, address, number)
 
 
-def endpoint_of(owner: Workload, address: str, port: int, *, healthy: bool = True) -> Endpoint:
+def endpoint_of(
+    draft: Draft, owner: Workload, address: str, port: int, *, healthy: bool = True
+) -> Endpoint:
     """The endpoint that `owner` serves on `port`."""
+    # a Pod has an account in any case, and so no proxy unless it says so
+    account = owner.service_account if owner.source.kind == "WorkloadEntry" else ""
     return Endpoint(
         address=address,
         port=port,
@@ -244,7 +251,31 @@ def endpoint_of(owner: Workload, address: str, port: int, *, healthy: bool = Tru
         workload=owner.name,
         service_account=owner.service_account,
         owner=str(owner.source),
+        mutual=_mutual(draft, owner.namespace, owner.labels, port, account),
     )
+
+
+def _mutual(draft: Draft, namespace: str, labels: Labels, port: int, account: str) -> bool:
+    """Whether clients are told to speak mutual TLS to `port` of a workload."""
+    mode = mtls.told(peers.told_now(draft), namespace=namespace, labels=labels, port=port)
+    return mtls.capable(labels, account) and mode is not PeerMode.DISABLE
+
+
+def vouching_account(endpoint: Endpoint) -> str:
+    """The service account that stands for a proxy: a Pod has one in any case."""
+    return "" if endpoint.owner.startswith("Pod ") else endpoint.service_account
+
+
+def told_again(draft: Draft, endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """`endpoints` with what clients are told now; those that it does not change are the same."""
+    found = []
+    for endpoint in endpoints:
+        account = vouching_account(endpoint)
+        mutual = _mutual(draft, endpoint.namespace, endpoint.labels, endpoint.port, account)
+        found.append(
+            endpoint if mutual == endpoint.mutual else dataclasses.replace(endpoint, mutual=mutual)
+        )
+    return tuple(found)
 
 
 class Owners(Protocol):

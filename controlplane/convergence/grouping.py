@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controlplane.convergence import inbound, outbound, proxyless, router, scopes
+from controlplane.convergence import inbound, outbound, proxyless, router, scopes, serving
 from controlplane.convergence.contributions import Viewer
+from controlplane.convergence.gateways import Routing
 from controlplane.convergence.inbound import Inbound
 from controlplane.convergence.outbound import Outbound
 from controlplane.convergence.proxyless import Client, Proxyless
-from controlplane.convergence.router import Routed, Routing
+from controlplane.convergence.router import Routed
+from controlplane.convergence.serving import Serving
 from controlplane.convergence.world import Mesh, World
 from controlplane.kinds import Key
 from translators.model import EMPTY_VIEW, Interception, Proxy, ProxyType, View, Workload
@@ -20,10 +22,11 @@ GRPC = "grpc"  # the generator that gRPC clients ask for
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`shared` is equal for all proxies of a group; `own` for replicas of one workload."""
+    """`shared` is equal for all proxies of a group; `own` for replicas of one workload, but for
+    gRPC servers, which are known by their addresses."""
 
     shared: Shared
-    own: Inbound | None
+    own: Inbound | Serving | None
 
 
 def workload_of(mesh: Mesh, proxy: Proxy) -> Workload | None:
@@ -60,10 +63,12 @@ def place(world: World, proxy: Proxy) -> Place:
         scope=scope,
         captured=captured,
         labels=tuple(sorted(labels.items())) if mesh.by_source else (),
+        secrets=proxy.secrets,
+        proxyless=proxy.generator == GRPC,
     )
     if proxy.generator == GRPC:
-        return Place(Client(viewer), None)
-    return Place(viewer, inbound.inbound_of(mesh, proxy, scope, captured=captured))
+        return Place(Client(viewer), serving.serving_of(world, proxy, labels))
+    return Place(viewer, inbound.inbound_of(world, proxy, scope, labels, captured=captured))
 
 
 def build(
@@ -86,8 +91,13 @@ def shared_view(built: Built) -> View:
     return built.shown if isinstance(built, Outbound) else built.view
 
 
-def own_view(own: Inbound | None) -> View:
-    return EMPTY_VIEW if own is None else inbound.build(own)
+def own_view(own: Inbound | Serving | None) -> View:
+    match own:
+        case Inbound():
+            return inbound.build(own)
+        case Serving():
+            return serving.build(own)
+    return EMPTY_VIEW
 
 
 def retired(built: Built) -> frozenset[str]:

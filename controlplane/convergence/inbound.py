@@ -2,11 +2,13 @@
 by the ingress listeners of its Sidecar."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from controlplane.convergence import mtls
+from controlplane.convergence.chains import Door, Spoken, chains, inspected
 from controlplane.convergence.records import Scope
-from controlplane.convergence.world import Mesh
+from controlplane.convergence.world import Mesh, World
 from translators.builtin import BLACK_HOLE, INBOUND_PASSTHROUGH, INBOUND_SOURCE
 from translators.model import (
     ChainMatch,
@@ -17,19 +19,27 @@ from translators.model import (
     FilterChain,
     HttpConnection,
     Inspector,
+    Labels,
     Listener,
     ObjectRef,
+    PeerMode,
     Protocol,
     Proxy,
+    Retry,
     Route,
     RouteMatch,
     RouteTable,
+    SecretSource,
     Target,
     TcpForward,
     View,
     VirtualHost,
 )
 from translators.names import (
+    INBOUND_BLACK_HOLE_CHAIN,
+    INBOUND_CATCH_ALL_HTTP_CHAIN,
+    INBOUND_CATCH_ALL_TCP_CHAIN,
+    VIRTUAL_INBOUND,
     http_stat_prefix,
     inbound_cluster,
     inbound_virtual_host,
@@ -39,7 +49,11 @@ from translators.names import (
 ANY = "0.0.0.0"
 LOCALHOST = "127.0.0.1"
 INBOUND_PORT = 15006
-_HTTP = ("http/1.1", "h2c")
+TLS, HTTP = Inspector.TLS, Inspector.HTTP
+# a request that the workload's connection took none of may be sent again (Istio's); gRPC does so
+# by itself
+_UNSENT = Retry(attempts=2, retry_on="reset-before-request")
+_OWN_RETRIES = frozenset({Protocol.GRPC, Protocol.GRPC_WEB})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +72,40 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """Everything that decides the inbound view: replicas with equal ones share it."""
+    """Everything that decides the inbound view: replicas with equal ones share it. `mode` and
+    `modes` are what the workload accepts, in general and on ports of their own mode."""
 
     captured: bool
     served: tuple[Served, ...]
+    mode: PeerMode
+    modes: tuple[tuple[int, PeerMode], ...]
+    secrets: SecretSource
+    trust_domains: tuple[str, ...]
+    lifetime_ms: int | None = None
 
 
-def inbound_of(mesh: Mesh, proxy: Proxy, scope: Scope | None, *, captured: bool) -> Inbound:
+def inbound_of(
+    world: World, proxy: Proxy, scope: Scope | None, labels: Labels, *, captured: bool
+) -> Inbound:
     """What `proxy` serves. Ingress listeners of its Sidecar replace what its services say."""
     if scope is not None and scope.ingress:
         found = sorted(_ingress(proxy, scope, captured=captured), key=_order)
     else:
-        found = sorted(_targets(mesh, proxy, captured=captured), key=_order)
+        found = sorted(_targets(world.mesh, proxy, captured=captured), key=_order)
     distinct: dict[tuple[str, int], Served] = {}
     for served in found:
         distinct.setdefault((served.bind, served.port), served)
-    return Inbound(captured, tuple(distinct.values()))
+    peers = mtls.peers(world.mesh, world.options)
+    written = mtls.accepted_ports(peers, namespace=proxy.namespace, labels=labels)
+    return Inbound(
+        captured,
+        tuple(distinct.values()),
+        mode=mtls.accepted(peers, namespace=proxy.namespace, labels=labels),
+        modes=tuple(sorted(written.items())),
+        secrets=proxy.secrets,
+        trust_domains=world.options.trust_domains,
+        lifetime_ms=world.options.connection_lifetime_ms,
+    )
 
 
 def _order(served: Served) -> tuple[object, ...]:
@@ -127,11 +159,11 @@ def build(inbound: Inbound) -> View:
         cluster = _cluster(served)
         clusters.setdefault(cluster.name, cluster)
         if served.bind:
-            made = _bound(served)
+            made = _bound(inbound, served)
             listeners[made.name] = made
     if inbound.captured:
         clusters[INBOUND_PASSTHROUGH.name] = INBOUND_PASSTHROUGH
-        virtual = _virtual(tuple(s for s in inbound.served if not s.bind))
+        virtual = _virtual(inbound)
         listeners[virtual.name] = virtual
     return View(clusters=dict(sorted(clusters.items())), listeners=dict(sorted(listeners.items())))
 
@@ -156,75 +188,120 @@ def _cluster(served: Served) -> Cluster:
     )
 
 
-def _handler(served: Served, address: str) -> HttpConnection | TcpForward:
-    cluster = inbound_cluster(served.port)
-    if not served.protocol.is_http:
-        return TcpForward(((cluster, 0),), f"{cluster};")
-    return _http(cluster, served.service_port, address, served.port)
-
-
-def _http(cluster: str, service_port: int, address: str, port: int) -> HttpConnection:
-    host = VirtualHost(
-        name=inbound_virtual_host(service_port),
-        domains=("*",),
-        routes=(Route(match=RouteMatch(), targets=(Target(cluster),), name="default"),),
+def _http(
+    cluster: str,
+    service_port: int,
+    address: str,
+    port: int,
+    protocol: Protocol = Protocol.HTTP,
+) -> HttpConnection:
+    route = Route(
+        match=RouteMatch(),
+        targets=(Target(cluster),),
+        name="default",
+        retry=None if protocol in _OWN_RETRIES else _UNSENT,
     )
+    host = VirtualHost(name=inbound_virtual_host(service_port), domains=("*",), routes=(route,))
     return HttpConnection(
         RouteTable(cluster, {host.name: host}),
         Direction.INBOUND,
         http_stat_prefix(Direction.INBOUND, address, port),
+        http2=protocol.is_http2,
     )
 
 
-def _bound(served: Served) -> Listener:
+def _chains(inbound: Inbound, door: Door) -> Iterator[FilterChain]:
+    return chains(door, inbound.secrets, inbound.trust_domains, inbound.lifetime_ms)
+
+
+def _door(inbound: Inbound, served: Served) -> Door:
+    """The chains of one port. In a listener of its own nothing else has to be told from it."""
+    name = listener(served.bind or ANY, served.port)
+    cluster = inbound_cluster(served.port)
+
+    def handler(http: bool) -> HttpConnection | TcpForward:
+        if not http:
+            return TcpForward(((cluster, 0),), f"{cluster};")
+        return _http(cluster, served.service_port, served.bind or ANY, served.port, served.protocol)
+
+    return Door(
+        mode=dict(inbound.modes).get(served.port, inbound.mode),
+        spoken=Spoken.HTTP if served.protocol.is_http else Spoken.TCP,
+        port=None if served.bind else served.port,
+        name=lambda http: name,
+        handler=handler,
+    )
+
+
+def _passing(mode: PeerMode, port: int | None) -> Door:
+    """What passes on to ports that no service has: `port`, or all of them."""
+
+    def handler(http: bool) -> HttpConnection | TcpForward:
+        if not http:
+            return TcpForward(((INBOUND_PASSTHROUGH.name, 0),), f"{INBOUND_PASSTHROUGH.name};")
+        return _http(INBOUND_PASSTHROUGH.name, 0, ANY, INBOUND_PORT)
+
+    return Door(
+        mode=mode,
+        spoken=Spoken.ANY,
+        port=port,
+        name=lambda http: INBOUND_CATCH_ALL_HTTP_CHAIN if http else INBOUND_CATCH_ALL_TCP_CHAIN,
+        handler=handler,
+    )
+
+
+def _bound(inbound: Inbound, served: Served) -> Listener:
     """A listener of its own, where nothing is captured."""
-    name = listener(served.bind, served.port)
+    door = _door(inbound, served)
+    tls, http = inspected(door, inbound.secrets)
+    made = tuple(_chains(inbound, door))
+    if len(made) == 1 and made[0].tls is None and not tls:
+        made = (replace(made[0], match=None),)
     return Listener(
-        name=name,
+        name=listener(served.bind, served.port),
         address=served.bind,
         port=served.port,
         direction=Direction.INBOUND,
-        chains=(FilterChain(name, _handler(served, served.bind)),),
+        chains=made,
+        inspectors=tuple(inspector for inspector, needed in ((TLS, tls), (HTTP, http)) if needed),
         source=served.source,
         detection_timeout=True,
     )
 
 
-def _virtual(served: tuple[Served, ...]) -> Listener:
-    """virtualInbound: a chain for each port, and the rest passes on to the application."""
-    chains = [
+def _virtual(inbound: Inbound) -> Listener:
+    """virtualInbound: chains for each port, and the rest passes on to the application."""
+    served = tuple(s for s in inbound.served if not s.bind)
+    ports = {s.port for s in served}
+    doors = [_passing(inbound.mode, None)]
+    doors += (_passing(mode, port) for port, mode in inbound.modes if port not in ports)
+    doors += (_door(inbound, s) for s in served)
+    made = [
         FilterChain(
-            "virtualInbound-blackhole",
+            INBOUND_BLACK_HOLE_CHAIN,
             TcpForward(((BLACK_HOLE.name, 0),), f"{BLACK_HOLE.name};"),
             ChainMatch(destination_port=INBOUND_PORT),
-        ),
-        FilterChain(
-            "virtualInbound-catchall-http",
-            _http(INBOUND_PASSTHROUGH.name, 0, ANY, INBOUND_PORT),
-            ChainMatch(transport_protocol="raw_buffer", application_protocols=_HTTP),
-        ),
-        FilterChain(
-            "virtualInbound",
-            TcpForward(((INBOUND_PASSTHROUGH.name, 0),), f"{INBOUND_PASSTHROUGH.name};"),
-            ChainMatch(transport_protocol="raw_buffer"),
-        ),
-    ]
-    chains += [
-        FilterChain(
-            listener(ANY, s.port),
-            _handler(s, ANY),
-            ChainMatch(destination_port=s.port, transport_protocol="raw_buffer"),
         )
-        for s in served
     ]
-    known = tuple(sorted({s.port for s in served} | {INBOUND_PORT}))
+    looked_at: dict[Inspector, set[int]] = {TLS: set(), HTTP: set()}
+    for door in doors:
+        made += _chains(inbound, door)
+        for inspector, needed in zip((TLS, HTTP), inspected(door, inbound.secrets), strict=True):
+            if needed:
+                looked_at[inspector].add(door.port or 0)
+    # port 0 stands for all that no service has (Istio's way of writing it)
+    known = {door.port or 0 for door in doors} | {INBOUND_PORT}
     return Listener(
-        name="virtualInbound",
+        name=VIRTUAL_INBOUND,
         address=ANY,
         port=INBOUND_PORT,
         direction=Direction.INBOUND,
-        chains=tuple(chains),
-        inspectors=(Inspector.ORIGINAL_DST, Inspector.HTTP),
-        uninspected=((Inspector.HTTP, known),),
+        chains=tuple(made),
+        inspectors=(Inspector.ORIGINAL_DST, *(i for i, found in looked_at.items() if found)),
+        uninspected=tuple(
+            (inspector, tuple(sorted(known - found)))
+            for inspector, found in looked_at.items()
+            if found
+        ),
         detection_timeout=True,
     )

@@ -26,6 +26,10 @@ def update(draft: Draft) -> None:
     for host in dirty:
         merged = merge(draft, host)
         draft.written_policies.set(host, merged)
+        if merged is None:
+            draft.ruled.remove(host[1], host)
+        else:
+            draft.ruled.add(host[1], host)
         draft.touched_policies.add(host)
 
 

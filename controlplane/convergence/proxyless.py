@@ -7,6 +7,7 @@ from controlplane.convergence import outbound
 from controlplane.convergence.contributions import Contribution, Viewer
 from controlplane.convergence.outbound import Outbound
 from controlplane.convergence.records import ServiceId
+from controlplane.convergence.transport import provided
 from controlplane.convergence.world import World
 from translators.model import (
     EMPTY_VIEW,
@@ -86,7 +87,7 @@ def _piece(part: Contribution, known: _Piece | None) -> _Piece:
         clusters = known.clusters
     else:
         clusters = {
-            name: replace(cluster, proxyless=True)
+            name: replace(cluster, proxyless=True, tls=provided(cluster))
             for name, cluster in part.clusters.items()
             if cluster.discovery is Discovery.EDS
         }

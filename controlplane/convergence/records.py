@@ -2,21 +2,24 @@
 are in force. The caches on them are memos of pure functions: they live as long as the record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from controlplane.kinds import Key
+from controlplane.kinds import Key, SecretSpec, ServerTls
 from translators.model import (
     Assignment,
     Cluster,
     Endpoint,
     HeaderOperations,
+    Health,
     Labels,
+    LoadBalancer,
     Port,
     Retry,
     Rewrite,
     Route,
     RouteMatch,
+    SecretSource,
     Service,
     TrafficPolicy,
     VirtualHost,
@@ -31,6 +34,19 @@ class ServiceId(NamedTuple):
 
     hostname: str
     namespace: str
+
+
+class SecretId(NamedTuple):
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRecord:
+    """A Secret in force. `retained`: it is no longer written, but Gateways still name it."""
+
+    spec: SecretSpec
+    retained: bool = False
 
 
 class Target(NamedTuple):
@@ -62,13 +78,23 @@ class HostPolicy:
     export_to: tuple[str, ...]
     retained: frozenset[str] = frozenset()  # subsets that only routes in force still name
 
+    @property
+    def dials_addresses(self) -> bool:
+        """Whether some cluster under this policy goes to addresses as they were dialled."""
+        written = [self.policy, *self.ports.values()]
+        for subset in self.subsets.values():
+            written += (subset.policy, *subset.ports.values())
+        return any(p is not None and p.load_balancer is LoadBalancer.PASSTHROUGH for p in written)
+
     def effective(self, port: int, subset: SubsetPolicy | None) -> TrafficPolicy:
-        """The policy of one cluster: a port's policy replaces the host's, a subset's blocks
-        override block by block."""
+        """The policy of one cluster: a port's policy replaces what holds for all ports, that of
+        the host as well as that of the subset; a subset's blocks override block by block."""
         base = self.ports.get(port) or self.policy or TrafficPolicy()
         if subset is None:
             return base
-        over = subset.ports.get(port) or subset.policy
+        if port in subset.ports:
+            return subset.ports[port]
+        over = subset.policy
         if over is None:
             return base
         return TrafficPolicy(
@@ -77,6 +103,7 @@ class HostPolicy:
             else base.load_balancer,
             connection_pool=over.connection_pool or base.connection_pool,
             outlier_detection=over.outlier_detection or base.outlier_detection,
+            tls=over.tls or base.tls,
         )
 
 
@@ -86,22 +113,49 @@ NO_POLICY: Final = HostPolicy((), None, {}, {}, ("*",))
 @dataclass(frozen=True, slots=True, eq=False)
 class Backends:
     """The endpoints of one service by port number. `earlier` lends the assignments that were made
-    of the backends before, as far as they are the same still."""
+    of the backends before, as far as they are the same still.
+
+    `accounts` are the (namespace, service account) of all endpoints, in a fixed order.
+    """
 
     ports: Mapping[int, tuple[Endpoint, ...]]
     earlier: Mapping[tuple[object, ...], Assignment] = field(default_factory=dict, repr=False)
     memo: dict[tuple[object, ...], Assignment] = field(default_factory=dict, repr=False)
+    accounts: tuple[tuple[str, str], ...] = field(init=False)
 
-    def assignment(self, name: str, port: int, labels: Labels | None) -> Assignment:
+    def __post_init__(self) -> None:
+        found = {
+            (endpoint.namespace, endpoint.service_account)
+            for endpoints in self.ports.values()
+            for endpoint in endpoints
+            if endpoint.service_account
+        }
+        object.__setattr__(self, "accounts", tuple(sorted(found)))
+
+    def assignment(
+        self,
+        name: str,
+        port: int,
+        labels: Labels | None,
+        *,
+        plain: bool = False,
+        healthy: bool = False,
+    ) -> Assignment:
         """The assignment called `name`: the endpoints of `port` that have `labels`, if any are
-        asked for. The same object for as long as endpoints and labels stay."""
-        memo = (name, port, None if labels is None else tuple(sorted(labels.items())))
+        asked for. `plain`: none of them says that it takes mutual TLS. `healthy`: no others. The
+        same object for as long as endpoints and labels stay."""
+        asked = None if labels is None else tuple(sorted(labels.items()))
+        memo = (name, port, asked, plain, healthy)
         known = self.memo.get(memo)
         if known is None:
             found = self.ports.get(port, ())
             if labels is not None:
                 # an address without an owner has no labels, so belongs to no subset
                 found = tuple(e for e in found if e.owner and selects(labels, e.labels))
+            if healthy:
+                found = tuple(e for e in found if e.health is Health.HEALTHY)
+            if plain:
+                found = tuple(replace(e, mutual=False) if e.mutual else e for e in found)
             known = self.earlier.get(memo)
             if known is None or known.endpoints != found:
                 known = Assignment(name, found)
@@ -110,6 +164,35 @@ class Backends:
 
 
 NO_BACKENDS: Final = Backends({})
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What decides, beside the policy, how a client connects to a service.
+
+    identities  the SPIFFE ids of everything behind the service, in a fixed order
+    automatic   whether endpoints are asked what they want, where no DestinationRule says it
+    headless    the addresses of the service's endpoints are dialled, or may be
+    unanimous   ports whose endpoints all take mutual TLS; only where addresses may be dialled, so
+                that no endpoint can be asked
+    """
+
+    secrets: SecretSource
+    router: bool
+    identities: tuple[str, ...]
+    automatic: bool
+    headless: bool = False
+    unanimous: frozenset[int] = frozenset()
+    lifetime_ms: int | None = None  # of connections that are secured with the mesh's identities
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The clusters of a service, and what they were made of."""
+
+    policy: HostPolicy
+    sight: Sight
+    clusters: Mapping[str, Cluster]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,9 +206,7 @@ class ServiceRecord:
     id: ServiceId
     service: Service
     retained: frozenset[int | None] = frozenset()
-    clusters: dict[int, tuple[HostPolicy, Mapping[str, Cluster]]] = field(
-        default_factory=dict, repr=False
-    )
+    clusters: dict[tuple[object, ...], Made] = field(default_factory=dict, repr=False)
     hosts: dict[tuple[object, ...], tuple[object, VirtualHost]] = field(
         default_factory=dict, repr=False
     )
@@ -225,6 +306,7 @@ class Server:
     bind: str
     hosts: tuple[tuple[str, str], ...]  # (namespace or `*` `.`, host)
     field: str
+    tls: ServerTls | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

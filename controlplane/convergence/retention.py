@@ -103,7 +103,8 @@ def _remaining(draft: Draft, service: ServiceId, ports: Mapping[int, int]) -> Ba
     found: dict[int, tuple[Endpoint, ...]] = {}
     for number, target in ports.items():
         had = before.ports.get(number, ()) if before is not None else ()
-        found[number] = endpoints.still_there(draft, had) or _selected(draft, service, target)
+        left = endpoints.still_there(draft, had)
+        found[number] = endpoints.told_again(draft, left) or _selected(draft, service, target)
     return Backends(found)
 
 
@@ -113,7 +114,7 @@ def _selected(draft: Draft, service: ServiceId, target: int) -> tuple[Endpoint, 
         for key in sorted(draft.workload_keys.get(service.namespace)):
             pod = draft.workloads.get(key)
             if key.kind == "Pod" and pod and pod.ready and selects(selector, pod.labels):
-                found.append(endpoints.endpoint_of(pod, pod.addresses[0], target))
+                found.append(endpoints.endpoint_of(draft, pod, pod.addresses[0], target))
     return tuple(found)
 
 

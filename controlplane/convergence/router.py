@@ -7,72 +7,58 @@ from functools import lru_cache
 
 from controlplane.convergence import outbound, routes
 from controlplane.convergence.contributions import Viewer
-from controlplane.convergence.hosts import covers, exported
+from controlplane.convergence.gateways import (
+    Hosts,
+    Opened,
+    Routing,
+    Source,
+    openings,
+    proven_namespace,
+)
 from controlplane.convergence.outbound import Outbound
-from controlplane.convergence.records import Gateway, Rules, Server
 from controlplane.convergence.world import Mesh, World
 from translators.model import (
     EMPTY_VIEW,
+    ChainMatch,
     Direction,
+    DownstreamTls,
     FilterChain,
     HttpConnection,
+    Inspector,
     Listener,
-    ObjectRef,
     Proxy,
     Route,
     RouteTable,
     View,
     VirtualHost,
-    selects,
 )
-from translators.names import (
-    GatewayTable,
-    empty_gateway_host,
-    http_stat_prefix,
-    listener,
-    table,
-    virtual_host,
-)
+from translators.names import empty_gateway_host, http_stat_prefix, listener, virtual_host
 
 ANY = "0.0.0.0"
-Source = tuple[Rules, str]  # a VirtualService, and the Gateway that it is bound to
-Folded = tuple[str, tuple[str, ...]]  # table, hosts that share one virtual host
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Routers that agree in this run the same. `ports` maps a Gateway's port to the one that the
-    router listens on, where a Service stands between."""
-
-    namespace: str
-    dns_domain: str
-    labels: tuple[tuple[str, str], ...]
-    ports: tuple[tuple[int, int], ...]
-
-    @property
-    def viewer(self) -> Viewer:
-        return Viewer(self.namespace, self.dns_domain, None, captured=False, routed=False)
+Folded = tuple[str, tuple[str, ...], bool]  # table, hosts that share one virtual host, redirected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routed:
-    """The view of one group of routers, and the hosts that it was made of."""
+    """The view of one group of routers, and the hosts that it was made of. `held` says which
+    servers are left out, and why."""
 
     routing: Routing
     outbound: Outbound
     hosts: Mapping[Folded, tuple[tuple[Source, ...], VirtualHost]] = field(default_factory=dict)
     view: View = EMPTY_VIEW
+    held: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Port:
-    """One address that is listened on: its own port, the Gateway's, and all its hosts."""
-
-    bind: str
-    number: int
-    gateway_port: int
-    source: ObjectRef
-    hosts: dict[str, list[Source]] = field(default_factory=dict)
+def viewer_of(routing: Routing) -> Viewer:
+    return Viewer(
+        routing.namespace,
+        routing.dns_domain,
+        None,
+        captured=False,
+        routed=False,
+        secrets=routing.secrets,
+    )
 
 
 def routing_of(mesh: Mesh, proxy: Proxy, labels: Mapping[str, str]) -> Routing:
@@ -86,6 +72,8 @@ def routing_of(mesh: Mesh, proxy: Proxy, labels: Mapping[str, str]) -> Routing:
         dns_domain=proxy.dns_domain,
         labels=tuple(sorted(labels.items())),
         ports=tuple(sorted(ports.items())),
+        proven=proven_namespace(proxy.namespace, proxy.identity),
+        secrets=proxy.secrets,
     )
 
 
@@ -95,8 +83,10 @@ def build(
     """The view of `routing`; `before` must be of the World before."""
     touched = world.touched
     upstream = outbound.build(
-        world, routing.viewer, before.outbound if before else None, in_use=in_use
+        world, viewer_of(routing), before.outbound if before else None, in_use=in_use
     )
+    if before is not None and before.routing != routing:
+        before = None  # a router that has moved keeps what it sends to, and nothing else
     if before is not None and not (touched.gateways or touched.hosts or touched.services):
         if before.outbound.shown is upstream.shown:
             return before
@@ -106,42 +96,33 @@ def build(
             listeners=before.view.listeners,
             tables=before.view.tables,
         )
-        return Routed(routing, upstream, before.hosts, view)
-    old = before.hosts if before is not None else {}
+        return Routed(routing, upstream, before.hosts, view, before.held)
     hosts: dict[Folded, tuple[tuple[Source, ...], VirtualHost]] = {}
     tables: dict[str, RouteTable] = {}
     listeners: dict[str, Listener] = {}
-    for port in _ports(world, routing):
-        name = table(GatewayTable(port.number, port.bind))
-        made = _listener(port.bind or ANY, port.number, name, port.source)
+    found = openings(world, routing)
+    for port in found.ports.values():
+        made = _listener(port, before)
         listeners[made.name] = made
-        found: dict[str, VirtualHost] = {}
-        for folded, sources in _folded(port.hosts):
-            known = old.get((name, folded))
-            if known is None or not _same(known[0], sources):
-                known = (sources, _host(routing, port, folded, sources))
-            hosts[(name, folded)] = known
-            found[known[1].name] = known[1]
-        tables[name] = _table(name, port, found, before)
+        for answered in port.tables:
+            tables[answered.table] = _table(routing, answered, before, found=hosts)
     view = View(
         clusters=upstream.shown.clusters,
         assignments=upstream.shown.assignments,
         listeners=dict(sorted(listeners.items())),
         tables=dict(sorted(tables.items())),
     )
-    return Routed(routing, upstream, hosts, view)
+    return Routed(routing, upstream, hosts, view, tuple(found.held))
 
 
-def _folded(
-    hosts: Mapping[str, list[Source]],
-) -> Iterator[tuple[tuple[str, ...], tuple[Source, ...]]]:
+def _folded(answered: Hosts) -> Iterator[tuple[Folded, tuple[Source, ...]]]:
     """Hosts that the very same rules route become one virtual host, named after the first that
     was found (as Istio does)."""
-    found: dict[tuple[Source, ...], list[str]] = {}
-    for host, sources in hosts.items():
-        found.setdefault(tuple(sources), []).append(host)
-    for shared, names in sorted(found.items(), key=lambda pair: pair[1][0]):
-        yield tuple(names), shared
+    found: dict[tuple[tuple[Source, ...], bool], list[str]] = {}
+    for host, sources in answered.sources.items():
+        found.setdefault((tuple(sources), host in answered.redirected), []).append(host)
+    for (shared, redirected), names in sorted(found.items(), key=lambda pair: pair[1][0]):
+        yield (answered.table, tuple(names), redirected), shared
 
 
 def _same(old: tuple[Source, ...], new: tuple[Source, ...]) -> bool:
@@ -151,87 +132,51 @@ def _same(old: tuple[Source, ...], new: tuple[Source, ...]) -> bool:
 
 
 def _table(
-    name: str, port: _Port, hosts: dict[str, VirtualHost], before: Routed | None
+    routing: Routing,
+    answered: Hosts,
+    before: Routed | None,
+    *,
+    found: dict[Folded, tuple[tuple[Source, ...], VirtualHost]],
 ) -> RouteTable:
-    """The table of a port; the one before when every host in it is the same object."""
+    """A table; the one before when every host in it is the same object. Hosts are put into
+    `found`."""
+    hosts: dict[str, VirtualHost] = {}
+    for folded, sources in _folded(answered):
+        known = before.hosts.get(folded) if before is not None else None
+        if known is None or not _same(known[0], sources):
+            known = (sources, _host(routing, answered.port, folded, sources=sources))
+        found[folded] = known
+        hosts[known[1].name] = known[1]
     if not hosts:
-        empty = _empty(port.gateway_port)
+        empty = _empty(answered.port)
         hosts = {empty.name: empty}
-    old = before.view.tables.get(name) if before is not None else None
+    old = before.view.tables.get(answered.table) if before is not None else None
     if (
         old is not None
         and len(old.hosts) == len(hosts)
         and all(old.hosts.get(n) is h for n, h in hosts.items())
     ):
         return old
-    return RouteTable(name, hosts)
-
-
-def _ports(world: World, routing: Routing) -> Iterator[_Port]:
-    """Everything that the selected Gateways listen on, with the rules of every host on it."""
-    mesh, labels, mapped = world.mesh, dict(routing.labels), dict(routing.ports)
-    bound = _bound(mesh, routing.namespace)
-    found: dict[tuple[str, int], _Port] = {}
-    for gateway in mesh.gateways:
-        if not selects(gateway.selector, labels):
-            continue
-        for server in gateway.servers:
-            number = mapped.get(server.port.number, server.port.number)
-            port = found.setdefault(
-                (server.bind, number),
-                _Port(server.bind, number, server.port.number, ObjectRef(*gateway.key)),
-            )
-            for host, rules in _served(gateway, server, bound.get(gateway.name, ())):
-                sources = port.hosts.setdefault(host, [])
-                if (rules, gateway.name) not in sources:
-                    sources.append((rules, gateway.name))
-    for _, port in sorted(found.items()):
-        for sources in port.hosts.values():
-            sources.sort(key=lambda source: (source[0].age, source[0].key))
-        yield port
-
-
-def _bound(mesh: Mesh, namespace: str) -> dict[str, list[Rules]]:
-    """The VirtualServices that routers of `namespace` see, by the Gateway they are bound to."""
-    found: dict[str, list[Rules]] = {}
-    for rules in sorted(mesh.rules.values(), key=lambda rules: (rules.age, rules.key)):
-        if exported(rules.export_to, owner=rules.key.namespace, viewer=namespace):
-            for gateway in rules.gateways:
-                found.setdefault(gateway, []).append(rules)
-    return found
-
-
-def _served(
-    gateway: Gateway, server: Server, bound: list[Rules] | tuple[Rules, ...]
-) -> Iterator[tuple[str, Rules]]:
-    """The hosts that both the server and a VirtualService have; of the two the narrower."""
-    for rules in bound:
-        for host in rules.hosts:
-            for namespace, pattern in server.hosts:
-                if namespace not in ("*", rules.key.namespace):
-                    continue
-                if covers(pattern, host):
-                    yield host, rules
-                elif covers(host, pattern):
-                    yield pattern, rules
+    return RouteTable(answered.table, hosts)
 
 
 def _host(
-    routing: Routing, port: _Port, hosts: tuple[str, ...], sources: tuple[Source, ...]
+    routing: Routing, port: int, folded: Folded, *, sources: tuple[Source, ...]
 ) -> VirtualHost:
     """All rules of these hosts, the oldest first, those that take everything moved to the end."""
+    _, hosts, redirected = folded
     found: list[Route] = []
     for rules, gateway in sources:
         found += routes.routes(
             rules,
-            port=port.gateway_port,
-            match_port=port.gateway_port,
+            port=port,
+            match_port=port,
             gateway=gateway,
             namespace=routing.namespace,
             labels=dict(routing.labels),
         )
     found.sort(key=lambda route: route.match.catches_all)
-    return VirtualHost(virtual_host(hosts[0], port.gateway_port), hosts, tuple(found))
+    return VirtualHost(virtual_host(hosts[0], port), hosts, tuple(found), redirected=redirected)
 
 
 @lru_cache(maxsize=1024)
@@ -239,16 +184,41 @@ def _empty(port: int) -> VirtualHost:
     return VirtualHost(empty_gateway_host(port), ("*",), ())
 
 
-@lru_cache(maxsize=4096)
-def _listener(bind: str, port: int, routes_name: str, source: ObjectRef) -> Listener:
-    handler = HttpConnection(
-        routes_name, Direction.GATEWAY, http_stat_prefix(Direction.GATEWAY, bind, port)
-    )
-    return Listener(
-        name=listener(bind, port),
+def _listener(port: Opened, before: Routed | None) -> Listener:
+    """The listener of one address; the one before when nothing of it differs."""
+    if port.plain is not None:
+        chains: tuple[FilterChain, ...] = (_chain(port, port.plain),)
+    else:
+        chains = tuple(
+            _chain(port, secured.hosts, server_names=secured.server_names, tls=secured.tls)
+            for secured in port.secured
+        )
+    bind = port.bind or ANY
+    made = Listener(
+        name=listener(bind, port.number),
         address=bind,
-        port=port,
+        port=port.number,
         direction=Direction.GATEWAY,
-        chains=(FilterChain("", handler, connect_timeout=True),),
-        source=source,
+        chains=chains,
+        inspectors=() if port.plain is not None else (Inspector.TLS,),
+        source=port.source,
+    )
+    old = before.view.listeners.get(made.name) if before is not None else None
+    return old if old == made else made
+
+
+def _chain(
+    port: Opened,
+    answered: Hosts,
+    *,
+    server_names: tuple[str, ...] = (),
+    tls: DownstreamTls | None = None,
+) -> FilterChain:
+    prefix = http_stat_prefix(Direction.GATEWAY, port.bind or ANY, port.number)
+    return FilterChain(
+        "",
+        HttpConnection(answered.table, Direction.GATEWAY, prefix, grpc_web=port.grpc_web),
+        match=ChainMatch(server_names=server_names) if server_names else None,
+        connect_timeout=True,
+        tls=tls,
     )

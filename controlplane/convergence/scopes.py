@@ -114,7 +114,9 @@ def gateway(draft: Draft, item: Object, spec: GatewaySpec) -> Gateway:
                 bind=s.bind,
                 hosts=tuple(host_pattern(h, item.key.namespace, draft) for h in s.hosts),
                 field=f"spec.servers[{index}]",
+                tls=s.tls.value() if s.tls is not None else None,
             )
             for index, s in enumerate(spec.servers)
+            if s.served
         ),
     )

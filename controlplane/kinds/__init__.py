@@ -6,6 +6,7 @@ decoding    decode(document), which never raises
 faults      errors as verdicts with path, value, reason and remedy
 frames, fields, problems, ports, policies   what the models are made of
 virtualservice, destinationrule, …          the models
+servertls, keypairs         what a Gateway's server speaks; whether a Secret holds what it says
 matches, operations, rewrites, retries, shadowing   the parts of a VirtualService's rules
 durations, hosts, labels, regexes, headers, commands   what is right for one text
 protocols   the protocol of a port by its name
@@ -33,6 +34,8 @@ from controlplane.kinds.objects import (
 from controlplane.kinds.peerauthentication import PeerAuthenticationSpec
 from controlplane.kinds.pods import PodSpec
 from controlplane.kinds.protocols import parse_protocol, protocol_of
+from controlplane.kinds.secrets import SecretSpec
+from controlplane.kinds.servertls import ServerTls, ServerTlsMode
 from controlplane.kinds.serviceentry import ServiceEntrySpec, WorkloadEntrySpec
 from controlplane.kinds.services import EndpointSliceSpec, NamespaceSpec, ServicePort, ServiceSpec
 from controlplane.kinds.sidecar import CaptureMode, SidecarSpec
@@ -57,7 +60,10 @@ __all__ = [
     "PeerAuthenticationSpec",
     "PodSpec",
     "Refusal",
+    "SecretSpec",
     "Server",
+    "ServerTls",
+    "ServerTlsMode",
     "ServiceEntrySpec",
     "ServicePort",
     "ServiceSpec",

@@ -8,6 +8,7 @@ from controlplane.kinds.frames import Frame
 from controlplane.kinds.gateway import GatewaySpec
 from controlplane.kinds.peerauthentication import PeerAuthenticationSpec
 from controlplane.kinds.pods import PodDocument
+from controlplane.kinds.secrets import SecretDocument
 from controlplane.kinds.serviceentry import ServiceEntrySpec, WorkloadEntrySpec
 from controlplane.kinds.services import EndpointSliceSpec, NamespaceSpec, ServiceSpec
 from controlplane.kinds.sidecar import SidecarSpec
@@ -23,7 +24,8 @@ SECURITY: Final = "security.istio.io"
 class Kind:
     """One kind. `whole`: the model reads the whole document, not `spec` alone.
 
-    `status`: the field of the model that takes the document's status.
+    `status`: the field of the model that takes the document's status. `secret`: the document is
+    not kept beside what was read of it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Kind:
     namespaced: bool = True
     whole: bool = False
     status: str = ""
+    secret: bool = False
 
     @property
     def strict(self) -> bool:
@@ -46,6 +49,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("Namespace", CORE, _V1, NamespaceSpec, namespaced=False),
     Kind("Service", CORE, _V1, ServiceSpec),
     Kind("Pod", CORE, _V1, PodDocument, whole=True),
+    Kind("Secret", CORE, _V1, SecretDocument, whole=True, secret=True),
     Kind("EndpointSlice", DISCOVERY, _V1, EndpointSliceSpec, whole=True),
     Kind("VirtualService", NETWORKING, _ALL, VirtualServiceSpec),
     Kind("DestinationRule", NETWORKING, _ALL, DestinationRuleSpec),

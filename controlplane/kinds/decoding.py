@@ -137,7 +137,7 @@ def _decode(raw: Mapping[object, object], kind: Kind, weights: Weights) -> Decod
         meta=_meta(meta),
         spec=model.value(),
         warnings=tuple(verdict(key, remark, root) for remark in model.remarks()),
-        raw=raw,  # type: ignore[arg-type]  # the envelope was checked: its keys are text
+        raw={} if kind.secret else raw,  # type: ignore[arg-type]  # the envelope was checked: its keys are text
     )
 
 

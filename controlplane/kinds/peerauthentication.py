@@ -1,30 +1,28 @@
-"""PeerAuthentication (security.istio.io): mode DISABLE only, until there are certificates."""
+"""PeerAuthentication (security.istio.io): what workloads' ports accept, plaintext or mutual TLS."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from controlplane.kinds.fields import Selector, Text
 from controlplane.kinds.frames import Checked, Strict
 from controlplane.kinds.objects import Severity
-from controlplane.kinds.problems import Problem, refuse
+from controlplane.kinds.problems import Problem
+from translators.model import PeerMode
 
 _LARGEST_PORT = 65535
 
 
-def _mode(value: object) -> object:
-    if value in ("UNSET", "PERMISSIVE", "STRICT"):
-        raise refuse(
-            "NotSupported", "certificates are not issued yet", "write mode DISABLE for now"
-        )
-    return value
-
-
 class MutualTls(Strict):
-    mode: Annotated[Literal["DISABLE"], BeforeValidator(_mode), Field(validate_default=True)] = (
-        "UNSET"  # type: ignore[assignment]
-    )
+    """`mode` UNSET inherits what holds one level above."""
+
+    mode: Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"] = "UNSET"
+
+    @property
+    def written(self) -> PeerMode | None:
+        """None: inherited."""
+        return None if self.mode == "UNSET" else PeerMode(self.mode)
 
 
 class PeerSelector(Strict):
@@ -36,24 +34,31 @@ class PeerAuthenticationSpec(Checked):
     mtls: MutualTls | None = None
     port_level_mtls: Mapping[Text, MutualTls] | None = None
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Of the workloads it is for; empty for all of its namespace."""
+        return self.selector.match_labels if self.selector is not None else {}
+
+    @property
+    def mode(self) -> PeerMode | None:
+        return self.mtls.written if self.mtls is not None else None
+
+    @property
+    def ports(self) -> Mapping[int, PeerMode | None]:
+        """By the workload's port."""
+        return {int(port): tls.written for port, tls in (self.port_level_mtls or {}).items()}
+
     def problems(self) -> Iterator[Problem]:
-        if self.mtls is None and self.port_level_mtls is None:
-            yield Problem(
-                ("mtls",),
-                "NotSupported",
-                "without a mode the one above it is inherited, which is not served yet",
-                "write mtls.mode: DISABLE",
-            )
         if self.port_level_mtls is None:
             return
         if not self.port_level_mtls:
             yield Problem(("portLevelMtls",), "Empty", "it names no port", "add a port")
-        if self.selector is None:
+        if not self.labels:
             yield Problem(
                 ("portLevelMtls",),
                 "NeedsSelector",
                 "ports are those of selected workloads",
-                "add a selector",
+                "add a selector with labels",
             )
         for port in self.port_level_mtls:
             good = port.isascii() and port.isdigit() and len(port) <= 5

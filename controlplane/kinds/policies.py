@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
+from controlplane.kinds.clienttls import ClientTls
 from controlplane.kinds.fields import Count, Flag, Int32, Milliseconds, Percent, UInt32
 from controlplane.kinds.frames import Checked, Strict, Through
 from controlplane.kinds.objects import Severity
-from controlplane.kinds.problems import Problem, unserved
+from controlplane.kinds.problems import Problem
 from translators import model
 from translators.model import LoadBalancer
 
@@ -156,29 +157,6 @@ class OutlierDetectionFrame(Checked):
             )
 
 
-def _mode(value: object) -> object:
-    if value in ("SIMPLE", "MUTUAL", "ISTIO_MUTUAL"):
-        raise unserved("TLS to a destination", "write mode DISABLE, or leave tls out")
-    return value
-
-
-class ClientTls(Strict):
-    unserved: ClassVar = frozenset(
-        {
-            "clientCertificate",
-            "privateKey",
-            "caCertificates",
-            "caCrl",
-            "credentialName",
-            "subjectAltNames",
-            "sni",
-            "insecureSkipVerify",
-        }
-    )
-
-    mode: Annotated[Literal["DISABLE"], BeforeValidator(_mode)] = "DISABLE"
-
-
 class PolicyBlocks(Checked):
     """The blocks that a policy has; each one that is set replaces the one above it."""
 
@@ -203,12 +181,14 @@ class PolicyBlocks(Checked):
             load_balancer=balancer.simple if balancer else LoadBalancer.UNSPECIFIED,
             connection_pool=pool.value() if pool else None,
             outlier_detection=self.outlier_detection.value() if self.outlier_detection else None,
+            tls=self.tls.value() if self.tls else None,
         )
 
     def remarks(self) -> Iterator[Problem]:
-        if self.outlier_detection is not None:
-            for problem in self.outlier_detection.remarks():
-                yield problem._replace(path=("outlierDetection", *problem.path))
+        for name, block in (("outlierDetection", self.outlier_detection), ("tls", self.tls)):
+            if block is not None:
+                for problem in block.remarks():
+                    yield problem._replace(path=(name, *problem.path))
 
 
 class PolicyPort(Strict):

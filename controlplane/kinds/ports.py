@@ -49,15 +49,25 @@ class NamedPort(Strict):
             yield unknown_protocol(())
 
 
-_GATEWAY = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC})
+_GATEWAY = frozenset(
+    {
+        Protocol.HTTP,
+        Protocol.HTTP2,
+        Protocol.GRPC,
+        Protocol.GRPC_WEB,
+        Protocol.HTTPS,
+        Protocol.TLS,
+    }
+)
+_GATEWAY_NAMES = "write HTTP, HTTPS, HTTP2, GRPC or GRPC-Web"
 _GATEWAY_OTHERS = frozenset(Protocol) - _GATEWAY - {Protocol.UDP}
 
 
 def _gateway_protocol(value: Protocol | None) -> Protocol:
     if value in _GATEWAY_OTHERS:
-        raise unserved(f"a gateway port of {value}", "write HTTP, HTTP2 or GRPC")
+        raise unserved(f"a gateway port of {value}", _GATEWAY_NAMES)
     if value is None or value not in _GATEWAY:
-        raise refuse("Protocol", "a gateway port has a known protocol", "write HTTP, HTTP2 or GRPC")
+        raise refuse("Protocol", "a gateway port has a known protocol", _GATEWAY_NAMES)
     return value
 
 

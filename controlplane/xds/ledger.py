@@ -29,6 +29,8 @@ class Ledger:
     empties   a name without resource is answered with an empty assignment
     lingers   what is removed stays in use until it is unsubscribed (route tables)
     lots      whether names that are asked for together are kept as lots
+    patient   a name without resource is waited for, and what is gone is kept: a secret that is not
+              there yet is not told to be missing, and none is taken from who uses it
     """
 
     type_url: str
@@ -48,6 +50,7 @@ class Ledger:
     empties: bool = False
     lingers: bool = False
     lots: bool = False
+    patient: bool = False
 
     def __post_init__(self) -> None:
         self.lots = self.lots and self.type_url in _MANY

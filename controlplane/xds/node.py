@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from envoy.config.core.v3.base_pb2 import Node
 from google.protobuf import json_format
 
-from translators.model import Interception, Locality, Proxy, ProxyType
+from sds.identity import SpiffeId
+from translators.bootstrap import SECRETS_KEY
+from translators.model import Interception, Locality, Proxy, ProxyType, SecretSource
 
 _PARTS = 4
 _LONGEST = 1024
@@ -16,10 +18,15 @@ class NodeError(ValueError):
     """The node cannot be served; the text is istiod's."""
 
 
-def proxy(node: Node) -> Proxy:
+class NotAuthorisedError(Exception):
+    """The node claims to be somebody that its caller is not; the text is istiod's."""
+
+
+def proxy(node: Node, *, caller: SpiffeId | None = None) -> Proxy:
     """The proxy that `node` describes: `type~ip~name.namespace~domain` and its metadata.
 
-    Raises NodeError with what is missing.
+    `caller` is who proved to be behind the stream. Raises NodeError with what is missing, and
+    NotAuthorisedError where the node claims another namespace or service account.
     """
     if not node.id:
         raise NodeError("missing node information")
@@ -39,6 +46,13 @@ def proxy(node: Node) -> Proxy:
     namespace = _text(metadata, "NAMESPACE") or (suffix if pod else "") or domain.partition(".")[0]
     ips = tuple(part.strip() for part in _text(metadata, "INSTANCE_IPS").split(",") if part.strip())
     interception = _text(metadata, "INTERCEPTION_MODE")
+    account = _text(metadata, "SERVICE_ACCOUNT")
+    if caller is not None and (
+        caller.namespace != namespace or (account and caller.service_account != account)
+    ):
+        raise NotAuthorisedError(
+            f"authorization failed: no identities ([{caller}]) matched {namespace}/{account}"
+        )
     return Proxy(
         id=node.id,
         type=ProxyType(kind),
@@ -48,7 +62,7 @@ def proxy(node: Node) -> Proxy:
         dns_domain=domain,
         ips=tuple(dict.fromkeys((*((ip,) if ip else ()), *ips))),
         labels=_labels(metadata),
-        service_account=_text(metadata, "SERVICE_ACCOUNT"),
+        service_account=account,
         cluster_id=_text(metadata, "CLUSTER_ID"),
         version=_text(metadata, "ISTIO_VERSION") or _envoy_version(node),
         generator=_text(metadata, "GENERATOR"),
@@ -56,7 +70,17 @@ def proxy(node: Node) -> Proxy:
         if interception in frozenset(Interception)
         else Interception.REDIRECT,
         locality=Locality(node.locality.region, node.locality.zone, node.locality.sub_zone),
+        secrets=_secrets(metadata, caller),
+        identity="" if caller is None else str(caller),
     )
+
+
+def _secrets(metadata: Mapping[str, object], caller: SpiffeId | None) -> SecretSource:
+    """An agent beside the proxy serves secrets unless its node says otherwise; keys go over
+    streams only where it is proven to whom."""
+    if _text(metadata, SECRETS_KEY) != SecretSource.ADS:
+        return SecretSource.AGENT
+    return SecretSource.NONE if caller is None else SecretSource.ADS
 
 
 def _text(metadata: Mapping[str, object], key: str) -> str:

@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, ROUTE, SECRET
+
+_SHORT: Final = {CLUSTER: "cds", ASSIGNMENT: "eds", LISTENER: "lds", ROUTE: "rds", SECRET: "sds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +72,8 @@ class SessionStatus:
 def kind(type_url: str) -> str:
     """The message name in a type URL, as people say it: `Cluster`."""
     return type_url.rsplit(".", 1)[-1]
+
+
+def short(type_url: str) -> str:
+    """The type as Istio's metrics have it: `cds`."""
+    return _SHORT.get(type_url, type_url)

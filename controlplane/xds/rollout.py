@@ -314,6 +314,8 @@ class Rollout:
     def _before_removal(
         self, ledger: Ledger, name: str, entry: Entry, now: float
     ) -> Iterator[Hold]:
+        if ledger.patient:
+            yield Hold("not there" if entry.last is None else "kept until it is unsubscribed")
         if ledger.type_url not in (CLUSTER, LISTENER, ROUTE):
             return
         if self.claimed:

@@ -64,7 +64,7 @@ class Selection:
         want = ledger.wanted(name, entry.last)
         if want is None:
             if entry.last is None and not entry.maybe:
-                return (entry.cohort, False), (name, None)
+                return None if ledger.patient else ((entry.cohort, False), (name, None))
             entry.since = None
             del ledger.pending[name]
             ledger.leaving[name] = None

@@ -1,54 +1,45 @@
-"""ADS over gRPC: carries bytes between streams and sessions, decides nothing."""
+"""Discovery services over gRPC: carry bytes between streams and sessions, decide nothing."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import grpc
 from envoy.service.discovery.v3 import ads_pb2
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DiscoveryRequest
-from grpc_reflection.v1alpha import reflection
+from envoy.service.secret.v3 import sds_pb2
 
 from controlplane import telemetry
 from controlplane.tasks import Clock, spawn
 from controlplane.xds import node
+from controlplane.xds.callers import Anybody, Callers, UnauthenticatedError
 from controlplane.xds.fleet import FleetGates
+from controlplane.xds.grpcserver import GrpcServer, Limits
 from controlplane.xds.hub import Hub, Seat
-from controlplane.xds.reports import Acked, Nacked, Waited, kind
+from controlplane.xds.reports import Acked, Nacked, Waited, kind, short
 from controlplane.xds.requests import ProtocolError, Request, delta_request, sotw_request
+from controlplane.xds.resources import PUSH_ORDER
 from controlplane.xds.responses import Splices
 from controlplane.xds.rollout import Timing
 from controlplane.xds.session import Session
+from sds.identity import SpiffeId
+from translators.wire import SECRET, VIRTUAL_HOST
 
 SERVICE: Final = ads_pb2.DESCRIPTOR.services_by_name["AggregatedDiscoveryService"].full_name
+SECRET_SERVICE: Final = sds_pb2.DESCRIPTOR.services_by_name["SecretDiscoveryService"].full_name
+# what proxies and agents ask for; some of it is never answered, as with istiod
+SERVED: Final = frozenset(
+    (
+        *PUSH_ORDER,
+        VIRTUAL_HOST,
+        "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "type.googleapis.com/istio.networking.nds.v1.NameTable",
+        "type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig",
+        "type.googleapis.com/istio.v1.HealthInformation",
+    )
+)
 Message: TypeAlias = DeltaDiscoveryRequest | DiscoveryRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """istiod's limits (seconds and bytes)."""
-
-    streams: int = 100_000
-    receive: int = 4 * 1024 * 1024
-    keepalive_time: float = 30.0
-    keepalive_timeout: float = 10.0
-    keepalive_minimum: float = 15.0
-    grace: float = 10.0
-
-    def options(self) -> list[tuple[str, int]]:
-        """As gRPC's channel arguments."""
-        return [
-            ("grpc.max_concurrent_streams", self.streams),
-            ("grpc.max_receive_message_length", self.receive),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.keepalive_time_ms", int(self.keepalive_time * 1000)),
-            ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout * 1000)),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_pings_without_data", 0),
-            ("grpc.http2.min_ping_interval_without_data_ms", int(self.keepalive_minimum * 1000)),
-            ("grpc.so_reuseport", 0),
-        ]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, bytes]"
 
 
 class AdsServer:
@@ -63,7 +54,9 @@ class AdsServer:
         limits: Limits,
         metrics: telemetry.Telemetry,
         ready: Callable[[], bool],
+        root_namespace: str = "istio-system",
     ) -> None:
+        self._root = root_namespace
         self._hub = hub
         self._clock = clock
         self._timing = timing
@@ -73,59 +66,79 @@ class AdsServer:
         self._splices = Splices()
         self.gates = FleetGates(hub)
         self._log = telemetry.log("ads")
-        self._server: grpc.aio.Server | None = None
+        self._server: GrpcServer | None = None
 
     async def start(self, address: str) -> int:
-        """Listen on `address` (host:port, port 0 for any free one); the port that was bound.
+        """Listen in plaintext on `address` (host:port, port 0 for any free one), where nobody has
+        to prove anything and no secret is served; the port that was bound.
 
         Raises OSError when the address cannot be bound.
         """
-        server = grpc.aio.server(options=self._limits.options())
-        server.add_generic_rpc_handlers((self._handlers(),))
-        reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), server)
-        try:
-            port: int = server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen for ADS on {address}: {error}") from error
-        await server.start()
-        self._server = server
-        return port
+        self._server = GrpcServer(self._limits, (self.aggregated(Anybody()),), (SERVICE,))
+        return await self._server.start(address)
 
     async def stop(self) -> None:
         if self._server is not None:
-            await self._server.stop(self._limits.grace / 10)
+            await self._server.stop()
 
-    def _handlers(self) -> grpc.GenericRpcHandler:
+    def aggregated(self, callers: Callers) -> grpc.GenericRpcHandler:
+        """ADS for a port whose callers `callers` knows."""
+        return self._handler(SERVICE, "AggregatedResources", callers, None)
+
+    def secrets(self, callers: Callers) -> grpc.GenericRpcHandler:
+        """SDS as a service of its own."""
+        return self._handler(SECRET_SERVICE, "Secrets", callers, SECRET)
+
+    def _handler(
+        self, service: str, what: str, callers: Callers, only: str | None
+    ) -> grpc.GenericRpcHandler:
+        async def delta(_: Any, context: Context) -> None:
+            await _Stream(self, context, callers=callers, delta=True, only=only).run()
+
+        async def sotw(_: Any, context: Context) -> None:
+            await _Stream(self, context, callers=callers, delta=False, only=only).run()
+
         return grpc.method_handlers_generic_handler(
-            SERVICE,
+            service,
             {
-                "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(
-                    self._delta, request_deserializer=DeltaDiscoveryRequest.FromString
+                f"Delta{what}": grpc.stream_stream_rpc_method_handler(
+                    delta, request_deserializer=DeltaDiscoveryRequest.FromString
                 ),
-                "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(
-                    self._sotw, request_deserializer=DiscoveryRequest.FromString
+                f"Stream{what}": grpc.stream_stream_rpc_method_handler(
+                    sotw, request_deserializer=DiscoveryRequest.FromString
                 ),
             },
         )
 
-    async def _delta(self, _: Any, context: "grpc.aio.ServicerContext[Any, bytes]") -> None:
-        await _Stream(self, context, delta=True).run()
 
-    async def _sotw(self, _: Any, context: "grpc.aio.ServicerContext[Any, bytes]") -> None:
-        await _Stream(self, context, delta=False).run()
+class _DeniedError(Exception):
+    """The caller may not have what it asks for."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class _Stream:
     """One stream: a reader that feeds the session, a writer that sends what it gives."""
 
     def __init__(
-        self, server: AdsServer, context: "grpc.aio.ServicerContext[Any, bytes]", *, delta: bool
+        self,
+        server: AdsServer,
+        context: Context,
+        *,
+        callers: Callers,
+        delta: bool,
+        only: str | None,
     ) -> None:
         self._server = server
         self._context = context
+        self._callers = callers
         self._delta = delta
+        self._only = only
         self._wake = asyncio.Event()
         self._ended = False
+        self._caller: SpiffeId | None = None
 
     async def run(self) -> None:
         if not self._server._ready():
@@ -133,14 +146,25 @@ class _Stream:
                 grpc.StatusCode.UNAVAILABLE,
                 "server is not ready to serve discovery information",
             )
+        try:
+            self._caller = caller = await self._callers.identify(
+                self._context.peer(), self._context.invocation_metadata() or ()
+            )
+        except UnauthenticatedError:
+            await self._context.abort(grpc.StatusCode.UNAUTHENTICATED, "authentication failure")
         first = await self._read()
         if first is None:
             return
         try:
-            proxy = node.proxy(first.node)
+            proxy = node.proxy(first.node, caller=caller)
             request = self._request(first)
         except (node.NodeError, ProtocolError) as error:
             await self._context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except _DeniedError as denied:
+            await self._context.abort(denied.code, str(denied))
+        except node.NotAuthorisedError as error:
+            self._server._log.warning("not_authorised", proxy=first.node.id, error=str(error))
+            await self._context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         session = Session(
             delta=self._delta,
             timing=self._server._timing,
@@ -164,12 +188,12 @@ class _Stream:
         finally:
             metrics.streams.labels(proxy.version or "unknown").dec()
             self._server._hub.leave(seat)
-        if refused:
-            await self._context.abort(grpc.StatusCode.INVALID_ARGUMENT, refused)
+        if refused is not None:
+            await self._context.abort(*refused)
 
-    async def _serve(self, seat: Seat, first: Request) -> str:
-        """Until the client has ended the stream, or said what no client may say: that is told."""
-        refused = ""
+    async def _serve(self, seat: Seat, first: Request) -> tuple[grpc.StatusCode, str] | None:
+        """Until the client has ended the stream, or said what it may not say: that is told."""
+        refused: tuple[grpc.StatusCode, str] | None = None
         try:
             seat.session.request(first, self._server._clock.monotonic())
             self._wake.set()
@@ -180,7 +204,14 @@ class _Stream:
                 finally:
                     reader.cancel()
         except* ProtocolError as errors:
-            refused = "; ".join(str(error) for error in errors.exceptions)
+            refused = (
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "; ".join(str(error) for error in errors.exceptions),
+            )
+        except* _DeniedError as errors:
+            denied = errors.exceptions[0]
+            if isinstance(denied, _DeniedError):
+                refused = (denied.code, str(denied))
         return refused
 
     async def _reading(self, seat: Seat) -> None:
@@ -203,7 +234,7 @@ class _Stream:
                 encoded = response.encode()
                 await self._context.write(encoded)
                 name = kind(response.type_url)
-                metrics.pushes.labels(name).inc()
+                metrics.pushes.labels(short(response.type_url)).inc()
                 metrics.bytes.labels(name).inc(len(encoded))
                 metrics.resources.labels(name).inc(len(response.resources))
                 metrics.removals.labels(name).inc(len(response.removed))
@@ -231,12 +262,12 @@ class _Stream:
         metrics, log = self._server._metrics, self._server._log
         for event in seat.session.events():
             match event:
-                case Acked(type_url, _):
+                case Acked():
                     if seat.published:
                         now = self._server._clock.monotonic()
-                        metrics.convergence.labels(kind(type_url)).observe(now - seat.published)
+                        metrics.convergence.observe(now - seat.published)
                 case Nacked(type_url, culprits, text):
-                    metrics.rejects.labels(kind(type_url)).inc()
+                    metrics.rejects.inc()
                     names = [name for name, _ in culprits]
                     log.warning(
                         "nack", proxy=seat.id, type=kind(type_url), resources=names, error=text
@@ -250,6 +281,25 @@ class _Stream:
         return None if message is grpc.aio.EOF else message
 
     def _request(self, message: Message) -> Request:
+        if self._only is not None:
+            message.type_url = message.type_url or self._only
+            if message.type_url != self._only:
+                raise ProtocolError(f"{message.type_url} is not served here, only {self._only}")
+        elif message.type_url and message.type_url not in SERVED:
+            self._must_be_root()
         if isinstance(message, DeltaDiscoveryRequest):
             return delta_request(message)
         return sotw_request(message)
+
+    def _must_be_root(self) -> None:
+        """Types that we do not know are the control plane's own business (istiod's texts)."""
+        if self._caller is None:
+            raise _DeniedError(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "the api generator requires an authenticated control-plane identity",
+            )
+        if self._caller.namespace != self._server._root:
+            raise _DeniedError(
+                grpc.StatusCode.PERMISSION_DENIED,
+                "the api generator is restricted to the control-plane (root) namespace",
+            )

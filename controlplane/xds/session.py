@@ -20,7 +20,7 @@ from controlplane.xds.rollout import BEFORE, Gate, Rollout, Timing
 from controlplane.xds.selection import Choice, Selection
 from controlplane.xds.standing import type_status
 from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
-from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE
+from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, NOTHING, ROUTE, SECRET
 
 _MAKE: Final = (CLUSTER, ASSIGNMENT, LISTENER, ROUTE)
 _BREAK: Final = (LISTENER, ROUTE, CLUSTER, ASSIGNMENT)
@@ -144,6 +144,14 @@ class Session:
         """The version of `name` that the client acknowledged last."""
         ledger = self._books.get(type_url)
         return None if ledger is None else version_of(ledger.held(name))
+
+    def reached(self, type_url: str, generation: int) -> bool:
+        """Whether the client has acknowledged all of this type that it should hold, at this
+        generation or as it is now; who does not ask for the type lags behind nothing."""
+        ledger = self._books.get(type_url)
+        if ledger is None or not ledger.asked or ledger.current():
+            return True
+        return ledger.generation is not None and ledger.generation >= generation
 
     def subscribed(self, type_url: str, name: str) -> bool:
         ledger = self._books.get(type_url)
@@ -302,7 +310,7 @@ class Session:
     def _ledger(self, type_url: str) -> Ledger:
         ledger = self._books.get(type_url)
         if ledger is None:
-            ledger = self._books[type_url] = Ledger(type_url)
+            ledger = self._books[type_url] = Ledger(type_url, patient=type_url == SECRET)
             if self._goal is not None:
                 ledger.goal = self._goal
         return ledger

@@ -1,9 +1,9 @@
-"""Our route tables against those of a real istiod, for the recorded configurations.
+"""What we send against what a real istiod sends, for the recorded configurations.
 
-Compared by behaviour (compare.py). A case that uses what we refuse as not served yet is listed in
-`not_served.txt`, one whose tables differ in `differs.txt` with the reason; both must be exact, so
-that they shrink as features come. Clusters and listeners carry automatic mTLS, which does not
-exist here yet. WRITE_NOT_SERVED=1 writes the first list again.
+Clusters, endpoints, listeners and route tables are compared by behaviour (compare.py). A case that
+uses what we refuse as not served yet is listed in `not_served.txt`; a group of resources that
+differs stands in `differs.txt` as "case group: reason". Both must be exact, so that they shrink as
+features come. WRITE_NOT_SERVED=1 writes the first list again.
 """
 
 import json
@@ -22,6 +22,7 @@ DIFFERS = dict(
     line.split(": ", 1) for line in (HERE / "differs.txt").read_text().splitlines() if line
 )
 NAMES = [case.name for case in recorded.cases()]
+SERVED = [name for name in NAMES if name not in NOT_SERVED.read_text().split()]
 
 
 @cache
@@ -33,11 +34,14 @@ def unserved(name: str) -> bool:
     return bool(answer(name).refused)
 
 
-def differences(name: str) -> list[object]:
-    found: list[object] = []
+@cache
+def differences(name: str) -> dict[str, list[object]]:
+    """By group of resources."""
+    found: dict[str, list[object]] = {group: [] for group in compare.GROUPS}
     for proxy, dump in answer(name).dumps.items():
         expected = json.loads((recorded.CASES / name / "expected" / f"{proxy}.json").read_text())
-        found += compare.diff(expected, dump, only=("routes",))
+        for difference in compare.diff(expected, dump):
+            found[difference[0]].append((proxy, *difference))
     return found
 
 
@@ -55,10 +59,15 @@ def test_only_what_is_not_served_is_refused_of_what_istio_accepts(name: str) -> 
         assert {verdict.reason for verdict in errors} == {"NotSupported"}
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in NOT_SERVED.read_text().split()])
-def test_the_route_tables_are_istiods(name: str) -> None:
-    found = differences(name)
-    if name in DIFFERS:
-        assert found, f"{name} does not differ any more: remove it from differs.txt"
+def test_what_differs_is_a_group_of_a_case_that_is_served() -> None:
+    assert set(DIFFERS) <= {f"{name} {group}" for name in SERVED for group in compare.GROUPS}
+
+
+@pytest.mark.parametrize("group", compare.GROUPS)
+@pytest.mark.parametrize("name", SERVED)
+def test_resources_are_istiods(name: str, group: str) -> None:
+    found = differences(name)[group]
+    if f"{name} {group}" in DIFFERS:
+        assert found, f"{name} {group} does not differ any more: remove it from differs.txt"
     else:
         assert not found, found[:3]

@@ -24,6 +24,7 @@ def settings(directory: Path, **changed: object) -> Settings:
         "ads_address": "127.0.0.1:0",
         "http_address": "127.0.0.1:0",
         "metrics_address": "127.0.0.1:0",
+        "secure_address": "127.0.0.1:0",
         **changed,
     }
     return Settings(**whole)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 from controlplane.keeping import Keeping, NotKeeping, kept_objects
 from controlplane.kinds import Key
 from controlplane.sources.lastgood import FILE, LastGood
-from tests.fakes import shop
+from tests.fakes import keys, shop
 from tests.fakes.pipeline import Document, Pipeline
 from tests.features.client import until
 
@@ -54,6 +54,13 @@ async def test_what_is_written_by_people_is_kept_and_what_only_is_is_not(tmp_pat
     stand = Stand(tmp_path)
     stand.put(*shopful())
     assert (await stand.written()).keys() == {SERVICE, RULE, ROUTES}
+
+
+async def test_secrets_are_never_written_down(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    stand.put(*shopful(), keys.tls_secret("cert", keys.pair()))
+    assert (await stand.written()).keys() == {SERVICE, RULE, ROUTES}
+    assert "tls.key" not in (tmp_path / FILE).read_text()
 
 
 async def test_a_held_object_is_kept_as_it_is_in_force(tmp_path: Path) -> None:

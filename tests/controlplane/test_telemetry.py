@@ -15,16 +15,16 @@ def test_each_has_a_registry_of_its_own() -> None:
 
 def test_names_that_dashboards_of_istio_know() -> None:
     metrics = Telemetry()
-    metrics.pushes.labels("Cluster").inc()
-    metrics.rejects.labels("Cluster").inc()
+    metrics.pushes.labels("cds").inc()
+    metrics.rejects.inc()
     metrics.streams.labels("1.31.0").inc()
-    metrics.convergence.labels("Cluster").observe(0.02)
+    metrics.convergence.observe(0.02)
     page = generate_latest(metrics.registry).decode()
     for line in (
-        'pilot_xds_pushes_total{type="Cluster"} 1.0',
-        'pilot_total_xds_rejects_total{type="Cluster"} 1.0',
+        'pilot_xds_pushes{type="cds"} 1.0',
+        "pilot_total_xds_rejects 1.0",
         'pilot_xds{version="1.31.0"} 1.0',
-        'pilot_proxy_convergence_time_bucket{le="0.025",type="Cluster"} 1.0',
+        'pilot_proxy_convergence_time_bucket{le="0.025"} 1.0',
     ):
         assert line in page.splitlines()
 

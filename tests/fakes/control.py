@@ -8,10 +8,14 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import yaml
+
+from sds.tokens import LocalTokens
+from translators.bootstrap import Proof
 
 START_SECONDS = 20.0
 
@@ -41,6 +45,7 @@ class ControlPlane:
     ads: int = field(default_factory=free_port)
     http: int = field(default_factory=free_port)
     metrics: int = field(default_factory=free_port)
+    secure: int = field(default_factory=free_port)
     process: asyncio.subprocess.Process | None = None
 
     @property
@@ -62,6 +67,7 @@ class ControlPlane:
                 *("--ads-address", f"127.0.0.1:{self.ads}"),
                 *("--http-address", f"127.0.0.1:{self.http}"),
                 *("--metrics-address", f"127.0.0.1:{self.metrics}"),
+                *("--secure-address", f"127.0.0.1:{self.secure}"),
                 *self.flags,
                 stdout=log,
                 stderr=log,
@@ -97,6 +103,28 @@ class ControlPlane:
             client.get(f"http://127.0.0.1:{self.http}{path}") as answer,
         ):
             return json.loads(await answer.text())
+
+    async def post(self, path: str) -> object:
+        """Tell it to do something."""
+        async with (
+            aiohttp.ClientSession(headers={"X-Meshpilot": "1"}) as client,
+            client.post(f"http://127.0.0.1:{self.http}{path}") as answer,
+        ):
+            return json.loads(await answer.text())
+
+    async def proof(self, namespace: str, account: str) -> Proof:
+        """What a proxy of this workload proves itself with, in files."""
+        roots = self.directory / "roots.pem"
+        found = await self.get("/debug/ca/roots")
+        assert isinstance(found, dict)
+        roots.write_text(found["roots"])
+        token = self.directory / f"{namespace}.{account}.token"
+        now = datetime.now(UTC)
+        made = LocalTokens(self.directory / "state").issue(
+            namespace, account, seconds=3600, now=now
+        )
+        token.write_text(made)
+        return Proof(str(roots), "istiod.istio-system.svc", str(token))
 
     async def _ready(self) -> bool:
         try:

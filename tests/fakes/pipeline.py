@@ -71,18 +71,23 @@ class Pipeline:
         self.now += seconds
         return self._pass(set())
 
+    def follow(self) -> World:
+        """All proxies have acknowledged what was published last."""
+        return self._pass(set(), arrived=self.world.generation)
+
     def _aged(self, key: Key, item: Object) -> Object:
         before = self.objects.get(key)
         self._orders += 1
         return replace(item, order=before.order if before else (self._orders,))
 
-    def _pass(self, changed: set[Key]) -> World:
+    def _pass(self, changed: set[Key], *, arrived: int = 0) -> World:
         self.world = converge(
             objects=self.objects,
             refused=self.refused,
             changed=frozenset(changed),
             before=self.world,
             now=self.now,
+            arrived=arrived,
         )
         for shared, (built, view, translated) in list(self._views.items()):
             new = build(self.world, shared, built, in_use=self.in_use)
@@ -119,16 +124,21 @@ class Pipeline:
 
 
 def bytes_of(held: Translated) -> Mapping[str, Mapping[str, bytes]]:
-    """For comparing: the content of every resource, of assignments those of clusters that are
-    there (others wait for proxies to let go of a cluster)."""
+    """For comparing: the content of every resource, of assignments those that clusters
+    ask for (others wait for proxies to let go of a cluster)."""
     return {
         url: {
             name: packed.value
             for name, packed in sorted(items.items())
-            if url != ASSIGNMENT or name in held[CLUSTER]
+            if url != ASSIGNMENT or _needed(held, name)
         }
         for url, items in held.items()
     }
+
+
+def _needed(held: Translated, assignment: str) -> bool:
+    cluster = held[CLUSTER].get(assignment)
+    return cluster is not None and cluster.needs_assignment
 
 
 def proxy(

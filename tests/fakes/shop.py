@@ -28,7 +28,7 @@ def pod(name: str, address: str, **labels: str) -> Document:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": meta(name, **labels),
-        "spec": {"serviceAccountName": name},
+        "spec": {"serviceAccountName": labels.get("app", name)},
         "status": {
             "phase": "Running",
             "podIP": address,

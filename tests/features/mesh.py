@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from controlplane.admin.certificates import CertificatePages
+from controlplane.admin.guards import Guard
 from controlplane.admin.pages import Pages
 from controlplane.admin.servers import serve
 from controlplane.convergence import Options
@@ -18,14 +21,17 @@ from controlplane.keeping import NotKeeping
 from controlplane.kinds import Key
 from controlplane.loop import Loop
 from controlplane.publication import Publication
+from controlplane.secure import assembly
+from controlplane.settings import Settings
 from controlplane.sources.memory import NAME, MemorySource
 from controlplane.sources.store import Store
 from controlplane.tasks import SystemClock
 from controlplane.telemetry import Telemetry
+from controlplane.xds.grpcserver import Limits
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.resources import Shelf
 from controlplane.xds.rollout import Timing
-from controlplane.xds.server import AdsServer, Limits
+from controlplane.xds.server import AdsServer
 from tests.fakes import pipeline, shop
 from tests.fakes.strict_client import RDS, StrictEnvoy
 from tests.features.client import Client, until
@@ -38,14 +44,36 @@ Document = dict[str, Any]
 class Mesh:
     """A control plane, and the clients that a test connects to it."""
 
-    def __init__(self, stack: AsyncExitStack, *, options: Options, timing: Timing) -> None:
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        *,
+        options: Options,
+        timing: Timing,
+        workload_ttl: float = 86400.0,
+        state_dir: Path | None = None,
+    ) -> None:
         self._stack = stack
         self._wake = asyncio.Event()
         self.clock = SystemClock()
         self.metrics = Telemetry()
         self.memo = Memo()
         self.hub = Hub()
-        publication = Publication(self.hub, memo=self.memo, shelf=Shelf())
+        self.secure = assembly.build(
+            Settings(
+                config_dir=Path("/"),
+                secure_address="127.0.0.1:0",
+                workload_ttl=workload_ttl,
+                **({"state_dir": state_dir} if state_dir else {}),
+            ),
+            self.hub,
+            clock=self.clock,
+            metrics=self.metrics,
+            renewed=lambda seat: publication.renewed(seat, self.clock.monotonic()),
+        )
+        publication = Publication(
+            self.hub, memo=self.memo, shelf=Shelf(), secrets=self.secure.keyring
+        )
         self.hub.attend(publication)
         self.publication = publication
         self.store = Store([NAME], on_change=self._wake.set)
@@ -69,6 +97,7 @@ class Mesh:
             ready=lambda: self.loop.ready,
         )
         self.port = 0
+        self.secure_port = 0
         self.http = ""
         self.clients: list[Client] = []
         self._source: MemorySource | None = None
@@ -77,11 +106,29 @@ class Mesh:
         """Open the ports; nothing is published before the source is listed."""
         self.port = await self.ads.start("127.0.0.1:0")
         self._stack.push_async_callback(self.ads.stop)
-        pages = await serve(Pages(self.loop, self.hub, self.metrics).http(), "127.0.0.1:0")
+        self.secure_port = await self.secure.start(self.ads)
+        self._stack.push_async_callback(self.secure.stop)
+        made = Pages(
+            self.loop,
+            self.hub,
+            self.metrics,
+            guard=Guard("istio-system", self.metrics, self.secure.attestors),
+            certificates=CertificatePages(self.hub, self.secure.keyring, self.secure.trust),
+        )
+        pages = await serve(made.http(), "127.0.0.1:0")
         self._stack.push_async_callback(pages.stop)
         self.http = f"http://127.0.0.1:{pages.port}"
-        task = asyncio.create_task(self.loop.run(), name="loop")
-        self._stack.push_async_callback(_ended, task)
+        for name, work in (("loop", self.loop.run()), ("secure", self._identity())):
+            task = asyncio.create_task(work, name=name)
+            self._stack.push_async_callback(_ended, task)
+
+    async def _identity(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self.secure.run(group)
+
+    def token(self, namespace: str = shop.NAMESPACE, account: str = "default") -> str:
+        """What a workload proves itself with, good for an hour."""
+        return self.secure.tokens.issue(namespace, account, seconds=3600, now=self.clock.now())
 
     async def listed(self) -> None:
         """The source has told all that it has: the first World is published."""
@@ -186,7 +233,7 @@ def _samples(metrics: Telemetry) -> dict[str, int]:
         " ".join((sample.name, *sample.labels.values())): int(sample.value)
         for family in metrics.registry.collect()
         for sample in family.samples
-        if sample.name.endswith("_total")
+        if sample.name.endswith("_total") or sample.name == "pilot_total_xds_rejects"
     }
 
 
@@ -196,10 +243,22 @@ async def _ended(task: "asyncio.Task[None]") -> None:
 
 
 @asynccontextmanager
-async def running(*, listed: bool = True, **options: Any) -> AsyncIterator[Mesh]:
+async def running(
+    *,
+    listed: bool = True,
+    workload_ttl: float = 86400.0,
+    state_dir: Path | None = None,
+    **options: Any,
+) -> AsyncIterator[Mesh]:
     """A mesh that is up; without `listed`, one that has not read its source yet."""
     async with AsyncExitStack() as stack:
-        mesh = Mesh(stack, options=Options(ready_wait=0.0, **options), timing=Timing(drain=0.0))
+        mesh = Mesh(
+            stack,
+            options=Options(ready_wait=0.0, **options),
+            timing=Timing(drain=0.0),
+            workload_ttl=workload_ttl,
+            state_dir=state_dir,
+        )
         await mesh.start()
         if listed:
             await mesh.listed()

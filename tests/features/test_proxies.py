@@ -38,7 +38,7 @@ async def test_a_refusal_is_shown_with_its_text_until_a_good_change_ends_it(stor
     assert nack["name"] == "9080"
     assert nack["version"] == wanted.version
     assert "Error adding/updating: 9080: not good" in nack["error"]
-    assert store.counted().metrics["pilot_total_xds_rejects_total RouteConfiguration"] == 1
+    assert store.counted().metrics["pilot_total_xds_rejects"] == 1
     dump = await debug(store, "config_dump?proxyID=client.shop")
     (table,) = [
         item for item in dump["config"]["RouteConfiguration"]["resources"] if item["name"] == "9080"

@@ -1,10 +1,12 @@
 """Golden cases: `in.yaml` -> verdicts.yaml and one file of resources for each proxy.
 
 The first document of in.yaml lists the proxies that look: {proxies: [{name, namespace, type, ip,
-labels, interception, generator}]}. `make golden` writes what is expected; the diff is the review.
+labels, interception, generator, secrets}]}. `make golden` writes what is expected; the diff is the
+review.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from controlplane.kinds import Key, Verdict
 from tests.fakes.pipeline import Pipeline, proxy
-from translators.model import Interception, ProxyType
+from translators.model import Interception, ProxyType, SecretSource
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, ROUTE
 
 CASES = Path(__file__).parent / "cases"
@@ -67,6 +69,7 @@ def _resources(pipeline: Pipeline, entry: Mapping[str, Any]) -> dict[str, Any]:
         interception=Interception(entry.get("interception", "REDIRECT")),
         generator=entry.get("generator", ""),
     )
+    viewer = replace(viewer, secrets=SecretSource(entry.get("secrets", "agent")))
     return {
         SECTIONS[url]: [_message(url, packed.value) for _, packed in sorted(items.items())]
         for url, items in pipeline.packed(viewer).items()

@@ -2,6 +2,7 @@
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster as WireCluster
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from tests.translators.decoder import Cluster as Decoded
 from tests.translators.decoder import decode
@@ -19,6 +20,7 @@ from translators.model import (
     Protocol,
     TcpKeepalive,
     TrafficPolicy,
+    UpstreamTls,
 )
 
 EDS, ORIGINAL_DST, STATIC = Discovery.EDS, Discovery.ORIGINAL_DST, Discovery.STATIC
@@ -295,3 +297,34 @@ def test_limits_go_where_they_belong() -> None:
         limits.max_requests.value,
         limits.max_retries.value,
     ] == [1, 2, 3, 4]
+
+
+def secured(**more: bool) -> WireCluster:
+    tls = UpstreamTls(certificate=None, trust=None, sni="a", **more)
+    cluster = Cluster(name="outbound|80||a", discovery=Discovery.EDS, tls=tls)
+    return WireCluster.FromString(cds.translate(cluster).value)
+
+
+def test_endpoints_choose_how_they_are_spoken_to() -> None:
+    chosen, rest = secured(by_endpoint=True).transport_socket_matches
+    assert (chosen.name, dict(chosen.match)) == ("tlsMode-istio", {"tlsMode": "istio"})
+    assert chosen.transport_socket.name == "envoy.transport_sockets.tls"
+    assert (rest.name, dict(rest.match)) == ("tlsMode-disabled", {})
+    assert rest.transport_socket.name == "envoy.transport_sockets.raw_buffer"
+
+
+def test_one_transport_for_all_endpoints() -> None:
+    wire = secured()
+    assert wire.transport_socket.name == "envoy.transport_sockets.tls"
+    assert not wire.transport_socket_matches
+    assert not wire.typed_extension_protocol_options
+
+
+def test_a_server_name_of_each_request() -> None:
+    (packed,) = secured(automatic=True).typed_extension_protocol_options.values()
+    options = HttpProtocolOptions()
+    assert packed.Unpack(options)
+    assert options.upstream_http_protocol_options.auto_sni
+    # nothing is verified, so no name is
+    assert not options.upstream_http_protocol_options.auto_san_validation
+    assert options.explicit_http_config.HasField("http_protocol_options")

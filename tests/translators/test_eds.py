@@ -92,3 +92,13 @@ def test_health_and_weight() -> None:
 )
 def test_workload(labels: dict[str, str], expected: str) -> None:
     assert eds.workload(pod("10.0.0.1", 80, "w-1", "ns", labels=labels)) == expected
+
+
+def test_endpoints_say_that_they_take_mutual_tls() -> None:
+    endpoints = (Endpoint("10.0.0.1", 80, mutual=True), Endpoint("10.0.0.2", 80))
+    wire = ClusterLoadAssignment.FromString(eds.translate(Assignment("c", endpoints)).value)
+    said = [
+        dict(item.metadata.filter_metadata["envoy.transport_socket_match"])
+        for item in wire.endpoints[0].lb_endpoints
+    ]
+    assert said == [{"tlsMode": "istio"}, {}]

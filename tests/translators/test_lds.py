@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 from envoy.config.listener.v3.listener_pb2 import Listener as WireListener
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (  # noqa: E501
+    HttpConnectionManager,
+)
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from tests.translators.decoder import Listener as Decoded
@@ -11,7 +14,18 @@ from tests.translators.decoder import decode
 from tests.translators.listeners import LISTENERS, inbound_http, tcp
 from tests.translators.recordings import assert_same, recorded
 from translators import lds
-from translators.model import Direction, FilterChain, Inspector, Listener, TcpForward
+from translators.model import (
+    Direction,
+    DownstreamTls,
+    FilterChain,
+    HttpConnection,
+    Inspector,
+    Listener,
+    RouteTable,
+    SecretRef,
+    SecretSource,
+    TcpForward,
+)
 
 
 @pytest.mark.parametrize("key", LISTENERS)
@@ -93,3 +107,34 @@ def test_names_of_chains_and_inline_tables_do_not_mix() -> None:
     )
     decoded = decode(Decoded, lds.translate(listener).value)
     assert [chain.name for chain in decoded.filter_chains] == ["0.0.0.0_8080", "other"]
+
+
+def test_a_chain_with_tls_has_a_transport_socket() -> None:
+    tls = DownstreamTls(certificates=(SecretRef("default", SecretSource.ADS),), alpn=("h2",))
+    chain = replace(tcp("a"), tls=tls)
+    listener = Listener("l", "127.0.0.1", 80, Direction.INBOUND, (chain, tcp("b")))
+    first, second = WireListener.FromString(lds.translate(listener).value).filter_chains
+    assert first.transport_socket.name == "envoy.transport_sockets.tls"
+    assert not second.HasField("transport_socket")
+
+
+def test_a_grpc_server_answers_itself() -> None:
+    connection = HttpConnection(RouteTable("inbound", {}), Direction.INBOUND, "")
+    listener = Listener(
+        "xds.istio.io/grpc/lds/inbound/[::]:80",
+        "::",
+        80,
+        Direction.INBOUND,
+        (FilterChain("inbound-plaintext", connection),),
+        served=True,
+    )
+    packed = lds.translate(listener)
+    (chain,) = WireListener.FromString(packed.value).filter_chains
+    (found,) = chain.filters
+    assert found.name == "inbound-hcmplaintext"
+    manager = HttpConnectionManager()
+    assert found.typed_config.Unpack(manager)
+    (host,) = manager.route_config.virtual_hosts
+    assert list(host.domains) == ["*"]
+    assert host.routes[0].HasField("non_forwarding_action")
+    assert packed.clusters == packed.tables == frozenset()

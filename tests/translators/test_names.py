@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from translators import names
 from translators.model import Direction
-from translators.names import ClusterName, GatewayTable, HostTable, PortTable
+from translators.names import (
+    ClusterName,
+    CredentialName,
+    GatewayTable,
+    HostTable,
+    PortTable,
+    SecureTable,
+)
 
 LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 HOST = st.lists(LABEL, min_size=1, max_size=5).map(".".join)
@@ -37,6 +44,7 @@ def test_listeners(address: str, port: int) -> None:
     st.builds(PortTable, PORT)
     | st.builds(HostTable, HOST, PORT)
     | st.builds(GatewayTable, PORT, st.just("") | ADDRESS)
+    | st.builds(SecureTable, PORT, LABEL, HOST, LABEL, st.just("") | ADDRESS)
 )
 def test_tables(name: names.TableName) -> None:
     assert names.parse_table(names.table(name)) == name
@@ -90,6 +98,39 @@ def test_domains_beside_the_service() -> None:
     )
 
 
+@given(domain=HOST, namespace=LABEL, account=LABEL)
+def test_identities(domain: str, namespace: str, account: str) -> None:
+    written = names.spiffe_id(domain, namespace, account)
+    assert names.parse_spiffe_id(written) == (domain, namespace, account)
+
+
+def test_what_is_no_identity() -> None:
+    for text in ("", "spiffe://td/ns/n/sa", "spiffe://td/ns//sa/a", "https://td/ns/n/sa/a"):
+        assert names.parse_spiffe_id(text) is None
+
+
+def test_credentials() -> None:
+    for written, roots, name, parsed in (
+        ("a", False, "kubernetes://a", CredentialName("a")),
+        ("a", True, "kubernetes://a-cacert", CredentialName("a", roots=True)),
+        ("a-cacert", True, "kubernetes://a-cacert", CredentialName("a", roots=True)),
+        ("kubernetes://a", False, "kubernetes://a", CredentialName("a")),
+        (
+            "kubernetes-gateway://n/a",
+            True,
+            "kubernetes-gateway://n/a-cacert",
+            CredentialName("a", "n", roots=True),
+        ),
+    ):
+        assert names.credential(written, roots=roots) == name
+        assert names.parse_credential(name) == parsed
+
+
+def test_what_is_no_credential() -> None:
+    for text in ("default", "kubernetes://", "kubernetes:///a", "kubernetes-gateway://a"):
+        assert names.parse_credential(text) is None
+
+
 def test_domains_from_another_namespace() -> None:
     assert names.domains(
         "a.ns.svc.cluster.local", dns_domain="other.svc.cluster.local", addresses=("fd00::1",)
@@ -123,3 +164,15 @@ def test_short_names_need_a_shared_domain() -> None:
         ("deep.a.ns.svc.cluster.local", "ns.svc.cluster.local"),
     ):
         assert names.domains(host, dns_domain=dns_domain) == (host, f"{host}.")
+
+
+def test_secrets_and_identities() -> None:
+    assert names.file_certificate("/c", "/k") == "file-cert:/c~/k"
+    assert names.file_root("/ca") == "file-root:/ca"
+    assert names.file_root("") == "file-root:system"
+    assert names.spiffe_id("a@b", "shop", "web") == "spiffe://a.b/ns/shop/sa/web"
+
+
+def test_names_of_what_grpc_servers_listen_on() -> None:
+    found = [names.served_listener(address, 80) for address in ("0.0.0.0", "::")]
+    assert found == [f"xds.istio.io/grpc/lds/inbound/{socket}:80" for socket in ("0.0.0.0", "[::]")]

@@ -7,11 +7,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpFilter,
 )
 
-from translators.filters import cors, fault, grpc_stats, router
+from translators.filters import cors, fault, grpc_stats, grpc_web, router
 from translators.model import HttpConnection
 
 # a filter says whether it stands in a connection by what it yields: None is no
 ORDER: Final[tuple[Callable[[HttpConnection], HttpFilter | None], ...]] = (
+    grpc_web.http_filter,
     grpc_stats.http_filter,
     fault.http_filter,
     cors.http_filter,
@@ -19,3 +20,4 @@ ORDER: Final[tuple[Callable[[HttpConnection], HttpFilter | None], ...]] = (
 )
 # what gRPC clients know of these
 PROXYLESS_ORDER: Final = (fault.http_filter, router.http_filter)
+SERVED_ORDER: Final = (router.http_filter,)

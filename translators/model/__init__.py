@@ -6,7 +6,7 @@ policies    traffic policies of a destination
 routes      virtual hosts and routes
 listeners   listeners and filter chains
 proxies     the proxy that asks
-tls         transport security
+tls         transport security          secrets     what a secret holds
 views       what one group of proxies shall run
 
 Every class is frozen. Durations are whole milliseconds. Nothing here knows Envoy or Kubernetes.
@@ -46,6 +46,7 @@ from translators.model.routes import (
     Target,
     VirtualHost,
 )
+from translators.model.secrets import Certificate, SecretContent, Trust
 from translators.model.services import (
     Endpoint,
     Health,
@@ -57,10 +58,12 @@ from translators.model.services import (
     Workload,
 )
 from translators.model.tls import (
+    ClientTls,
     DownstreamTls,
     PeerMode,
     SecretRef,
     SecretSource,
+    TlsMode,
     UpstreamTls,
 )
 from translators.model.views import EMPTY_VIEW, Assignment, Changes, Cluster, Discovery, View
@@ -71,8 +74,10 @@ __all__ = [
     "NO_HEADERS",
     "Assignment",
     "CatchAll",
+    "Certificate",
     "ChainMatch",
     "Changes",
+    "ClientTls",
     "Cluster",
     "ConnectionPool",
     "Direction",
@@ -104,6 +109,7 @@ __all__ = [
     "Route",
     "RouteMatch",
     "RouteTable",
+    "SecretContent",
     "SecretRef",
     "SecretSource",
     "Service",
@@ -111,7 +117,9 @@ __all__ = [
     "Target",
     "TcpForward",
     "TcpKeepalive",
+    "TlsMode",
     "TrafficPolicy",
+    "Trust",
     "UpstreamTls",
     "View",
     "VirtualHost",

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from translators.model.base import ObjectRef
 from translators.model.routes import RouteTable
+from translators.model.tls import DownstreamTls
 
 
 class Direction(StrEnum):
@@ -23,11 +24,14 @@ class Inspector(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HttpConnection:
-    """HTTP is spoken: routes come over RDS by name, or stand in the listener."""
+    """HTTP is spoken: routes come over RDS by name, or stand in the listener. `http2`: the port is
+    known to speak HTTP/2. `grpc_web`: browsers are spoken to in gRPC-Web, services in gRPC."""
 
     routes: str | RouteTable
     direction: Direction
     stat_prefix: str
+    http2: bool = False
+    grpc_web: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,14 @@ class ChainMatch:
 
 @dataclass(frozen=True, slots=True)
 class FilterChain:
-    """`connect_timeout`: whether the 15 s transport_socket_connect_timeout stands on the chain."""
+    """`connect_timeout`: whether the 15 s transport_socket_connect_timeout stands on the chain.
+    `tls` None: plaintext, or whatever passes through."""
 
     name: str
     handler: HttpConnection | TcpForward
     match: ChainMatch | None = None
     connect_timeout: bool = False
+    tls: DownstreamTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +82,5 @@ class Listener:
     uninspected: tuple[tuple[Inspector, tuple[int, ...]], ...] = ()
     detection_timeout: bool = False  # listener_filters_timeout 0 s, and on after it
     api: bool = False  # not listened on: how a gRPC client finds the routes of its target
+    served: bool = False  # for a gRPC server, which answers requests itself
     source: ObjectRef | None = None  # None: it is there for all services of its port

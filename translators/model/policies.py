@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from translators.model.tls import ClientTls
+
 
 class LoadBalancer(StrEnum):
     UNSPECIFIED = "UNSPECIFIED"
@@ -54,11 +56,13 @@ class OutlierDetection:
 
 @dataclass(frozen=True, slots=True)
 class TrafficPolicy:
-    """The policy of one cluster, after subset and port have been merged in."""
+    """The policy of one cluster, after subset and port have been merged in. `tls` None: as the
+    endpoints want it (automatic mutual TLS)."""
 
     load_balancer: LoadBalancer = LoadBalancer.UNSPECIFIED
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
+    tls: ClientTls | None = None
 
 
 DEFAULT_POLICY = TrafficPolicy()

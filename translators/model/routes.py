@@ -124,12 +124,14 @@ class VirtualHost:
     """The unit of a route table: packed once, spliced into every table that has it.
 
     `proxyless`: for gRPC clients, which take the time limit of a call from max_stream_duration.
+    `redirected`: callers without TLS are sent to https.
     """
 
     name: str
     domains: tuple[str, ...]
     routes: tuple[Route, ...]
     proxyless: bool = False
+    redirected: bool = False
 
 
 class CatchAll(StrEnum):

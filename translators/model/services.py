@@ -71,6 +71,7 @@ class Endpoint:
     service_account: str = ""
     # the Pod or WorkloadEntry behind it; "" for a bare address, which belongs to no subset
     owner: str = ""
+    mutual: bool = False  # takes mutual TLS, and clients are told so
 
 
 @dataclass(frozen=True, slots=True)

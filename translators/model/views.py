@@ -9,6 +9,7 @@ from translators.model.listeners import Listener
 from translators.model.policies import DEFAULT_POLICY, TrafficPolicy
 from translators.model.routes import RouteTable
 from translators.model.services import Endpoint, Protocol
+from translators.model.tls import UpstreamTls
 
 
 class Discovery(StrEnum):
@@ -24,7 +25,7 @@ class Cluster:
     """One upstream. `service` is (hostname, name, namespace) for Istio's metadata.
 
     `bind_source` is the address that connections come from (127.0.0.6 for inbound passthrough).
-    `downstream_protocol`: speak upstream what the client speaks.
+    `downstream_protocol`: speak upstream what the client speaks. `tls` None: plaintext.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Cluster:
     downstream_protocol: bool = False
     unlimited: bool = True  # circuit breakers far away; BlackHoleCluster has none
     proxyless: bool = False  # for gRPC clients: nothing that they do not know
+    tls: UpstreamTls | None = None
     source: ObjectRef | None = None
 
 

@@ -1,5 +1,6 @@
 """A pass over what changed gives what a pass over everything gives."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ from controlplane.convergence.world import EMPTY_WORLD
 from controlplane.kinds import Key
 from tests.fakes import shop
 from tests.fakes.pipeline import Pipeline, bytes_of, proxy
-from translators.model import ProxyType
+from translators.model import ProxyType, SecretSource
 
 Document = dict[str, Any]
 
 
-def _pod(name: str, address: int, ready: bool, version: str) -> Document:
-    document = shop.pod(name, f"127.0.62.{address}", app="web", version=version)
+def _pod(name: str, address: int, ready: bool, version: str, proxied: bool) -> Document:
+    labels = {"security.istio.io/tlsMode": "istio"} if proxied else {}
+    document = shop.pod(name, f"127.0.62.{address}", app="web", version=version, **labels)
+    document["spec"]["serviceAccountName"] = version
     document["status"]["conditions"][0]["status"] = str(ready)
     return document
 
@@ -29,12 +32,47 @@ def _service(name: str, ports: tuple[int, ...], export: str) -> Document:
     return document
 
 
-def _rule(name: str, host: str, subsets: tuple[str, ...], balancer: str) -> Document:
+def _rule(
+    name: str, host: str, subsets: tuple[str, ...], balancer: str, tls: str, subset_tls: str
+) -> Document:
     document = shop.rule({subset: subset for subset in subsets})
     document["metadata"]["name"] = name
     document["spec"]["host"] = host
     document["spec"]["trafficPolicy"] = {"loadBalancer": {"simple": balancer}}
+    if tls:
+        document["spec"]["trafficPolicy"]["tls"] = {"mode": tls}
+    for subset in document["spec"]["subsets"] if subset_tls else ():
+        subset["trafficPolicy"] = {"tls": {"mode": subset_tls}}
     return document
+
+
+def _peers(name: str, namespace: str, version: str, mode: str, port: str) -> Document:
+    spec: Document = {"mtls": {"mode": mode}}
+    if version:
+        spec["selector"] = {"matchLabels": {"version": version}}
+        if port:
+            spec["portLevelMtls"] = {"80": {"mode": port}}
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _entry(mode: str, account: str) -> Document:
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "ServiceEntry",
+        "metadata": {"name": "vm", "namespace": "shop"},
+        "spec": {
+            "hosts": ["vm.example.com"],
+            "location": mode,
+            "resolution": "STATIC",
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            "endpoints": [{"address": "127.0.62.8", "serviceAccount": account}],
+        },
+    }
 
 
 def _routes(name: str, hosts: tuple[str, ...], to: tuple[str, str], gateway: bool) -> Document:
@@ -56,13 +94,29 @@ PODS = st.builds(
     st.integers(1, 3),
     st.booleans(),
     st.sampled_from(["v1", "v2"]),
+    st.booleans(),
+)
+TLS = st.sampled_from(["", "", "DISABLE", "SIMPLE", "ISTIO_MUTUAL"])
+MODES = st.sampled_from(["UNSET", "DISABLE", "PERMISSIVE", "STRICT"])
+PEERS = st.builds(
+    _peers,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["shop", "shop", "istio-system"]),
+    st.sampled_from(["", "v1", "v2"]),
+    MODES,
+    st.one_of(st.just(""), MODES),
+)
+ENTRIES = st.builds(
+    _entry, st.sampled_from(["MESH_INTERNAL", "MESH_EXTERNAL"]), st.sampled_from(["", "vm"])
 )
 RULES = st.builds(
     _rule,
     st.sampled_from(["r1", "r2"]),
     st.sampled_from(["a", "b", "*.shop.svc.cluster.local"]),
     st.sampled_from([(), ("v1",), ("v1", "v2")]),
-    st.sampled_from(["RANDOM", "ROUND_ROBIN"]),
+    st.sampled_from(["RANDOM", "ROUND_ROBIN", "PASSTHROUGH"]),
+    TLS,
+    TLS,
 )
 ROUTES = st.builds(
     _routes,
@@ -74,7 +128,9 @@ ROUTES = st.builds(
     st.booleans(),
 )
 OTHERS = st.sampled_from([shop.sidecar(80), shop.gateway(80)])
-WRITES = st.lists(st.one_of(SERVICES, PODS, RULES, ROUTES, OTHERS), min_size=1, max_size=3)
+WRITES = st.lists(
+    st.one_of(SERVICES, PODS, RULES, ROUTES, PEERS, ENTRIES, OTHERS), min_size=1, max_size=3
+)
 DELETES = st.sampled_from(
     [
         ("Service", "a"),
@@ -82,6 +138,8 @@ DELETES = st.sampled_from(
         ("Pod", "p1"),
         ("DestinationRule", "r1"),
         ("VirtualService", "s1"),
+        ("PeerAuthentication", "a"),
+        ("ServiceEntry", "vm"),
         ("Sidecar", "client"),
         ("Gateway", "edge"),
     ]
@@ -92,6 +150,8 @@ PROXIES = (
     proxy("far", namespace="other", ip="127.0.62.9"),
     proxy("edge", kind=ProxyType.ROUTER, ip="127.0.60.2"),
     proxy("caller", generator="grpc", ip="127.0.60.3"),
+    replace(proxy("own", ip="127.0.62.3"), secrets=SecretSource.ADS),
+    replace(proxy("nobody", ip="127.0.62.2"), secrets=SecretSource.NONE),
 )
 
 

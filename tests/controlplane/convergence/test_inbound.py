@@ -56,7 +56,7 @@ def test_replicas_share_what_does_not_depend_on_their_address() -> None:
 
 def test_a_workload_that_nothing_selects_serves_nothing() -> None:
     view = served(mesh(), proxy("client", ip="127.0.60.99"))
-    assert len(view.listeners["virtualInbound"].chains) == 3
+    assert len(view.listeners["virtualInbound"].chains) == 6
     assert set(view.clusters) == {"InboundPassthroughCluster"}
 
 

@@ -7,10 +7,12 @@ import pytest
 from controlplane.kinds import DestinationRuleSpec
 from tests.controlplane.kinds.samples import document, faults, remarks, spec
 from translators.model import (
+    ClientTls,
     ConnectionPool,
     LoadBalancer,
     OutlierDetection,
     TcpKeepalive,
+    TlsMode,
     TrafficPolicy,
 )
 
@@ -86,6 +88,7 @@ def test_every_field_is_kept() -> None:
             max_ejection_percent=50,
             min_health_percent=60,
         ),
+        tls=ClientTls(TlsMode.DISABLE),
     )
 
 
@@ -152,8 +155,7 @@ def test_subsets_and_ports_have_policies_of_their_own() -> None:
             ".outlierDetection.consecutiveLocalOriginFailures",
             "NeedsSplit",
         ),
-        ({"tls": {"mode": "ISTIO_MUTUAL"}}, ".tls.mode", "NotSupported"),
-        ({"tls": {"sni": "x"}}, ".tls.sni", "NotSupported"),
+        ({"tls": {"mode": "STRONG"}}, ".tls.mode", "UnsupportedValue"),
         ({"tunnel": {}}, ".tunnel", "NotSupported"),
         ({"portLevelSettings": [{"port": {"number": 1}}]}, ".portLevelSettings[0]", "Empty"),
     ],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controlplane.kinds import GatewaySpec
-from tests.controlplane.kinds.samples import document, faults, spec
+from tests.controlplane.kinds.samples import document, faults, remarks, spec
 from translators.model import Protocol
 
 
@@ -30,7 +30,7 @@ def test_every_field_is_kept() -> None:
     assert (one.port.number, one.port.name, one.port.protocol) == (80, "http", Protocol.HTTP)
 
 
-@pytest.mark.parametrize("protocol", ["http", "HTTP2", "Grpc"])
+@pytest.mark.parametrize("protocol", ["http", "HTTP2", "Grpc", "GRPC-WEB"])
 def test_http_is_served(protocol: str) -> None:
     port = {"number": 80, "name": "p", "protocol": protocol}
     assert spec(GatewaySpec, gateway(server(port=port))).servers[0].bind == ""
@@ -45,10 +45,12 @@ def test_http_is_served(protocol: str) -> None:
         ({"hosts": ["~/a.com"]}, "hosts[0]", "Host"),
         ({"hosts": ["a/b/c.com"]}, "hosts[0]", "Host"),
         ({"bind": "here"}, "bind", "Address"),
-        ({"tls": {}}, "tls", "NotSupported"),
+        ({"tls": {"mode": "SIMPLE", "credentialName": "c"}}, "tls", "NotAllowed"),
+        ({"defaultEndpoint": "x"}, "defaultEndpoint", "NotSupported"),
         ({"port": {"number": 0, "name": "p", "protocol": "HTTP"}}, "port.number", "OutOfRange"),
         ({"port": {"number": 1, "name": "", "protocol": "HTTP"}}, "port.name", "Empty"),
-        ({"port": {"number": 1, "name": "p", "protocol": "TLS"}}, "port.protocol", "NotSupported"),
+        ({"port": {"number": 1, "name": "p", "protocol": "TCP"}}, "port.protocol", "NotSupported"),
+        ({"port": {"number": 1, "name": "p", "protocol": "HTTPS"}}, "tls", "Required"),
         (
             {"port": {"number": 1, "name": "p", "protocol": "HBONE"}},
             "port.protocol",
@@ -68,3 +70,24 @@ def test_a_server_is_refused_where_it_is_wrong(
 def test_port_names_are_unique_and_there_is_a_server() -> None:
     assert faults(gateway(server(), server())) == [("spec.servers[1].port.name", "DuplicatePort")]
     assert faults(gateway()) == [("spec.servers", "Required")]
+
+
+def secure(protocol: str = "HTTPS", **tls: Any) -> dict[str, Any]:
+    return gateway(server(port={"number": 443, "name": "p", "protocol": protocol}, tls=tls))
+
+
+def test_a_redirect_may_stand_on_a_plaintext_port() -> None:
+    (one,) = spec(GatewaySpec, gateway(server(tls={"httpsRedirect": True}))).servers
+    assert one.tls is not None
+    assert one.tls.value().redirect
+    assert one.served
+
+
+def test_a_server_that_passes_bytes_on_is_decoded_and_left_out() -> None:
+    for raw in (
+        secure("TLS", mode="AUTO_PASSTHROUGH"),
+        secure("HTTPS"),
+        secure("TLS", mode="SIMPLE", credentialName="c"),
+    ):
+        assert not spec(GatewaySpec, raw).servers[0].served
+        assert remarks(raw) == [("spec.servers[0].tls.mode", "NotSupported")]

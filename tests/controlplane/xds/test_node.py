@@ -1,14 +1,16 @@
 """Who asks, by Istio's node id and metadata."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from envoy.config.core.v3.base_pb2 import Node
 from google.protobuf import json_format
 
-from controlplane.xds.node import NodeError, proxy
+from controlplane.xds.node import NodeError, NotAuthorisedError, proxy
+from sds.identity import SpiffeId
 from translators.bootstrap import Places, bootstrap
-from translators.model import Interception, Locality, Proxy, ProxyType
+from translators.model import Interception, Locality, Proxy, ProxyType, SecretSource
 
 ID = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
 
@@ -35,7 +37,12 @@ def test_what_a_bootstrap_says_is_understood() -> None:
         locality=Locality("north", "n1", "a"),
     )
     described: Any = bootstrap(written, Places(discovery=("127.0.0.1", 15010)))["node"]
-    assert proxy(json_format.ParseDict(described, Node())) == written
+    found = json_format.ParseDict(described, Node())
+    assert proxy(found) == replace(written, secrets=SecretSource.NONE)
+    caller = SpiffeId("cluster.local", "shop", "carts")
+    assert proxy(found, caller=caller) == replace(
+        written, secrets=SecretSource.ADS, identity=str(caller)
+    )
 
 
 def test_the_id_is_enough() -> None:
@@ -97,3 +104,28 @@ def test_what_cannot_be_a_node(node_id: str, text: str) -> None:
     with pytest.raises(NodeError) as caught:
         proxy(Node(id=node_id))
     assert text in str(caught.value)
+
+
+def test_an_agent_beside_the_proxy_serves_secrets_unless_the_node_says_otherwise() -> None:
+    caller = SpiffeId("cluster.local", "shop", "carts")
+    assert proxy(node(NAMESPACE="shop"), caller=caller).secrets is SecretSource.AGENT
+    assert proxy(node(NAMESPACE="shop")).secrets is SecretSource.AGENT
+
+
+@pytest.mark.parametrize(
+    ("metadata", "claimed"),
+    [
+        ({"NAMESPACE": "bank"}, "bank/"),
+        ({"NAMESPACE": "shop", "SERVICE_ACCOUNT": "till"}, "shop/till"),
+    ],
+)
+def test_nobody_is_taken_for_another_than_he_proved_to_be(
+    metadata: dict[str, str], claimed: str
+) -> None:
+    caller = SpiffeId("cluster.local", "shop", "carts")
+    with pytest.raises(NotAuthorisedError) as error:
+        proxy(node(**metadata), caller=caller)
+    assert str(error.value) == (
+        "authorization failed: no identities "
+        f"([spiffe://cluster.local/ns/shop/sa/carts]) matched {claimed}"
+    )

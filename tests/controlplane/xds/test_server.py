@@ -17,9 +17,10 @@ from controlplane.tasks import SystemClock
 from controlplane.telemetry import Telemetry
 from controlplane.xds.client import Access, dial
 from controlplane.xds.conversation import Conversation, Wish
+from controlplane.xds.grpcserver import Limits
 from controlplane.xds.hub import Hub
 from controlplane.xds.rollout import Timing
-from controlplane.xds.server import SERVICE, AdsServer, Limits
+from controlplane.xds.server import SERVICE, AdsServer
 from tests.fakes import pipeline
 from tests.fakes.world import World, assignment, cluster, listener
 from tests.features.client import node_of, until
@@ -72,13 +73,14 @@ async def test_what_is_sent_and_acknowledged_is_counted(ads: Ads) -> None:
         sizes = [(await stream.receive()).size, (await stream.receive()).size]
         assert ads.value("pilot_xds", version="1.31.0") == 1
         await until(
-            lambda: ads.value("pilot_proxy_convergence_time_count", type="ClusterLoadAssignment"),
+            lambda: ads.value("pilot_proxy_convergence_time_count"),
             "the ACK is counted",
         )
     await until(lambda: not len(ads.hub), "the seat is left")
     assert ads.value("pilot_xds", version="1.31.0") == 0
-    for kind, size in zip(("Cluster", "ClusterLoadAssignment"), sizes, strict=True):
-        assert ads.value("pilot_xds_pushes_total", type=kind) == 1
+    kinds = (("Cluster", "cds"), ("ClusterLoadAssignment", "eds"))
+    for (kind, short), size in zip(kinds, sizes, strict=True):
+        assert ads.value("pilot_xds_pushes", type=short) == 1
         assert ads.value("meshpilot_xds_sent_resources_total", type=kind) == 1
         assert ads.value("meshpilot_xds_sent_bytes_total", type=kind) == size
         assert ads.value("meshpilot_xds_sent_removals_total", type=kind) == 0
@@ -88,9 +90,7 @@ async def test_a_refusal_is_counted_and_logged(ads: Ads) -> None:
     with capture_logs() as logs:
         async with ads.dial(Wish({CLUSTER: ()}, refuse={CLUSTER: "no"})) as stream:
             await stream.receive()
-            await until(
-                lambda: ads.value("pilot_total_xds_rejects_total", type="Cluster"), "the NACK"
-            )
+            await until(lambda: ads.value("pilot_total_xds_rejects"), "the NACK")
     (entry,) = [entry for entry in logs if entry["event"] == "nack"]
     assert (entry["type"], entry["resources"]) == ("Cluster", ["a"])
     assert entry["error"].startswith("no")
@@ -153,7 +153,7 @@ async def test_a_client_that_says_nothing_is_let_go(ads: Ads) -> None:
 
 async def test_an_address_that_is_taken_is_an_error(ads: Ads) -> None:
     other = Ads(limits=Limits(), timing=Timing())
-    with pytest.raises(OSError, match=f"cannot listen for ADS on 127.0.0.1:{ads.port}"):
+    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{ads.port}"):
         await other.server.start(f"127.0.0.1:{ads.port}")
 
 
