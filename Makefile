@@ -25,8 +25,11 @@ demo: venv envoy ## traffic through real Envoys while the mesh changes; ONCE=1 u
 	$(BIN)/python -m examples.demo $(if $(ONCE),--once)
 
 test: venv envoy ## every test that needs only Python and Envoy
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not alone"
-	$(BIN)/python -m pytest -q -m alone
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not alone and not soak"
+	$(BIN)/python -m pytest -q -m "alone and not soak"
+
+soak: venv envoy ## 10 minutes of traffic with certificates of 20 seconds
+	$(BIN)/python -m pytest -q -s -m soak
 
 check: venv ## format, lint, types, laws of the house, mirror of tests
 	$(BIN)/ruff format --check .
@@ -62,4 +65,4 @@ lock: venv ## renew the lock files from pyproject.toml
 clean: ## remove what was made
 	rm -rf .venv .envoy .demo build *.egg-info
 
-.PHONY: help venv envoy demo test check proto format bench golden lock clean
+.PHONY: help venv envoy demo test soak check proto format bench golden lock clean

@@ -14,7 +14,7 @@ import uvloop
 from rich.console import Console
 
 from bench import lossless, machine, proxies, report
-from bench.certificates import certificates
+from bench.certificates import certificates, renewals
 from bench.fleet import Size, fleet
 from bench.passes import passes
 from bench.result import Goal, Result
@@ -75,6 +75,9 @@ async def _certificates(directory: Path, choice: Choice) -> AsyncIterator[Result
         place = directory / str(parallel)
         place.mkdir()
         yield await certificates(place, seconds=10, parallel=parallel)
+    place = directory / "renewals"
+    place.mkdir()
+    yield await renewals(place, proxies=100, seconds=20)
 
 
 async def _passes(_: Path, choice: Choice) -> AsyncIterator[Result]:

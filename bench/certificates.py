@@ -13,13 +13,22 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.service.discovery.v3.discovery_pb2 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
 
 from bench.process import usage
 from bench.result import Figure, Goal, Result, one
 from bench.samples import milliseconds
 from proto.certificates_pb2 import IstioCertificateRequest, IstioCertificateResponse
 from sds.tokens import LocalTokens
+from tests.fakes import shop
 from tests.fakes.control import ControlPlane
+from translators.bootstrap import SECRETS_KEY, node_id
+from translators.model import ProxyType, SecretSource
+from translators.wire import SECRET
 
 _METHOD = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
 _NAME = "istiod.istio-system.svc"
@@ -141,6 +150,78 @@ async def _steady(
         )
         elapsed, after = time.monotonic() - start, usage(pid)
     return took, after.cpu - before.cpu, elapsed
+
+
+async def renewals(directory: Path, *, proxies: int, seconds: float) -> Result:
+    """Proxies whose certificates last 4 s: how long after it was made each is acknowledged."""
+    control = ControlPlane(directory, ("--workload-cert-ttl", "4"))
+    control.write("empty.yaml", shop.service("web", {}))
+    await control.start()
+    try:
+        callers = await Callers.of(control)
+        async with asyncio.TaskGroup() as group:
+            watching = [
+                group.create_task(_held(callers, number, seconds)) for number in range(proxies)
+            ]
+        received = sum(task.result() for task in watching)
+        text = await control.text(control.metrics, "/metrics")
+    finally:
+        await control.stop()
+    buckets = _buckets(text, "meshpilot_secret_ack_seconds")
+    return Result(
+        f"certificates of 4 s, {proxies} proxies, {seconds:.0f} s",
+        (
+            one("made -> acknowledged, half within", "ms", _within(buckets, 0.5), Goal(p50=50)),
+            one("99 % within", "ms", _within(buckets, 0.99), Goal(p50=50)),
+        ),
+        {"secrets received": received, "acknowledged": max(buckets.values())},
+    )
+
+
+async def _held(callers: Callers, number: int, seconds: float) -> int:
+    """One stream that has its secrets and acknowledges them; how many it received."""
+    account = f"account-{number}"
+    node = Node(id=node_id(ProxyType.SIDECAR, ip="127.0.0.1", name=account, namespace="bench"))
+    node.metadata.update({"NAMESPACE": "bench", SECRETS_KEY: str(SecretSource.ADS)})
+    received = 0
+    metadata = (("authorization", f"Bearer {callers.token(account)}"),)
+    async with callers.channel() as channel:
+        stream = channel.stream_stream(
+            "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+            request_serializer=DeltaDiscoveryRequest.SerializeToString,
+            response_deserializer=DeltaDiscoveryResponse.FromString,
+        )(metadata=metadata)
+        wanted = ["default", "ROOTCA"]
+        await stream.write(
+            DeltaDiscoveryRequest(node=node, type_url=SECRET, resource_names_subscribe=wanted)
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                async for response in stream:
+                    received += len(response.resources)
+                    await stream.write(
+                        DeltaDiscoveryRequest(type_url=SECRET, response_nonce=response.nonce)
+                    )
+        except TimeoutError:
+            pass
+        stream.cancel()
+    return received
+
+
+def _buckets(text: str, name: str) -> dict[float, float]:
+    """Upper bounds in seconds, and how many were within."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith(f'{name}_bucket{{le="'):
+            bound, _, number = line.partition('le="')[2].partition('"} ')
+            found[float(bound)] = float(number)
+    return found
+
+
+def _within(buckets: dict[float, float], share: float) -> float:
+    """The least bound, in ms, that so many kept."""
+    most = max(buckets.values())
+    return min(bound for bound, number in buckets.items() if number >= share * most) * 1000
 
 
 async def _at_once(callers: Callers) -> tuple[list[float], float]:

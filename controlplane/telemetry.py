@@ -141,6 +141,12 @@ class Telemetry:
             ["outcome"],
             registry=registry,
         )
+        self.secret_seconds = Histogram(
+            "meshpilot_secret_ack_seconds",
+            "Seconds from the making of a secret until the proxy has acknowledged it.",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+            registry=registry,
+        )
         self.secret_errors = Gauge(
             "pilot_sds_certificate_errors_total",
             "Secrets that could not be served.",

@@ -1,6 +1,5 @@
-"""Pages about certificates: whose was made when, how its renewal stands, and the roots.
-
-No page shows a key."""
+"""Pages about certificates: whose was made when, how its renewal stands, and the roots. No key
+is shown."""
 
 from collections.abc import Mapping
 from datetime import datetime

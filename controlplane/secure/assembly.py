@@ -68,6 +68,7 @@ class Secure:
             services=(ads.SERVICE, ads.SECRET_SERVICE, SERVICE),
             path=self.settings.secure_socket,
         )
+        self.trust.step()
         await self._serving.start()
         return await self._port.start(self.settings.secure_address)
 

@@ -71,7 +71,12 @@ class CertificateService:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         except SigningFailed as error:
             metrics.signing_errors.inc()
-            self._log.error("signing_failed", identity=str(caller), error=str(error))
+            self._log.error(
+                "signing_failed",
+                identity=str(caller),
+                error=str(error),
+                why=str(error.__cause__ or ""),
+            )
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         metrics.issued.inc()
         return IstioCertificateResponse(cert_chain=chain)

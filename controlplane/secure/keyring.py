@@ -259,7 +259,7 @@ class Keyring:
         except (Refused, SigningFailed) as error:
             holder.state = failed(holder.state, now=self._clock.now(), roll=self._roll())
             self._metrics.renewals.labels("failed").inc()
-            self._complain(owner, holder, str(error))
+            self._complain(owner, holder, error)
         else:
             leaf = pair.leaf
             holder.pair = pair
@@ -276,7 +276,7 @@ class Keyring:
                 self._relay(seat)
         self._schedule(owner, holder)
 
-    def _complain(self, owner: _Owner, holder: _Holder, why: str) -> None:
+    def _complain(self, owner: _Owner, holder: _Holder, error: Exception) -> None:
         level = alarm(holder.state, self._clock.now())
         log = self._log.error if level >= Alarm.ERROR else self._log.warning
         log(
@@ -284,7 +284,8 @@ class Keyring:
             proxy=owner[0],
             identity=str(holder.identity),
             alarm=level.name,
-            error=why,
+            error=str(error),
+            why=str(error.__cause__ or ""),
         )
 
     def _counted(self, phase: Phase) -> int:

@@ -73,7 +73,11 @@ class ServerCertificate:
                     await self._make()
                 except (Refused, SigningFailed) as error:
                     self._state = failed(self._state, now=self._clock.now(), roll=self._roll())
-                    self._log.error("server_certificate_not_renewed", error=str(error))
+                    self._log.error(
+                        "server_certificate_not_renewed",
+                        error=str(error),
+                        why=str(error.__cause__ or ""),
+                    )
                 if self.changed is not None:
                     await self.changed()
             seconds = (next_at(self._state) - self._clock.now()).total_seconds()

@@ -87,6 +87,9 @@ class Ledger:
                 self.open[name] = Entry(acked=self.wanted(name))
             self.pending[name] = None
             self.leaving.pop(name, None)
+        if self.patient and any(name in self.open for name in changed):
+            # secrets change under one generation of the World: it has to be reached again
+            self.generation = None
         self.goal = goal
 
     def subscribe(self, name: str, *, claim: str | None = None, stale: bool = False) -> None:

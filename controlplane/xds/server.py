@@ -232,12 +232,13 @@ class _Stream:
             self._report(seat)
             for response in responses:
                 encoded = response.encode()
-                await self._context.write(encoded)
                 name = kind(response.type_url)
                 metrics.pushes.labels(short(response.type_url)).inc()
                 metrics.bytes.labels(name).inc(len(encoded))
                 metrics.resources.labels(name).inc(len(response.resources))
                 metrics.removals.labels(name).inc(len(response.removed))
+                # counted first: the answer may be here before the write returns
+                await self._context.write(encoded)
             deadlines = (seat.session.deadline(), self._server.gates.deadline())
             deadline = min((at for at in deadlines if at is not None), default=None)
             try:
@@ -262,10 +263,12 @@ class _Stream:
         metrics, log = self._server._metrics, self._server._log
         for event in seat.session.events():
             match event:
-                case Acked():
+                case Acked(type_url, _):
                     if seat.published:
                         now = self._server._clock.monotonic()
                         metrics.convergence.observe(now - seat.published)
+                        if type_url == SECRET:
+                            metrics.secret_seconds.observe(now - seat.published)
                 case Nacked(type_url, culprits, text):
                     metrics.rejects.inc()
                     names = [name for name, _ in culprits]

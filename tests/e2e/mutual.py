@@ -99,6 +99,22 @@ class Scene:
             or (call.client in self.ends and call.at > self.ends[call.client])
         ]
 
+    def renewed_without_loss(self, *, seconds: float, ttl: float) -> None:
+        """Assert that nothing failed in `seconds`, that no connection outlived a certificate of
+        `ttl` seconds, and that the server's side saw every renewal."""
+        assert not self.failures, self.failures[:5]
+        assert not self.expired(), self.expired()[:5]
+        assert all(call.client and call.server == SERVER_ID for call in self.calls)
+        assert len(self.calls) >= seconds * 50
+        made = self.certificates("caller.shop")
+        # renewed at half of its life at the latest
+        least = int(seconds / (ttl / 2))
+        assert len(made) >= least
+        seen = {call.client for call in self.calls}
+        # the last may not be in use yet
+        assert len(made - seen) <= 1
+        assert len({call.server_end for call in self.calls}) >= least
+
     async def _work(self, interval: float, *, kept: bool) -> None:
         options = [
             ("grpc.default_authority", HOST),

@@ -35,20 +35,9 @@ async def test_certificates_are_renewed_under_traffic(tmp_path: Path) -> None:
     every renewal is seen by the server."""
     async with scene(tmp_path, flags=("--workload-cert-ttl", "6")) as running:
         await asyncio.sleep(60)
-    assert not running.failures
-    assert not running.expired()
-    assert all(mutual(call) for call in running.calls)
-    assert len(running.calls) >= 60 * 50
-    made = running.certificates("caller.shop")
-    # renewed at half of its life at the latest: at least 60 / 3 of them
-    assert len(made) >= 20
-    seen = {call.client for call in running.calls}
-    # the first may have been replaced before the first look, the last not be in use yet
-    assert len(made - seen) <= 1
-    assert len({call.server_end for call in running.calls}) >= 20
-    for one in (running.client, running.server):
-        stats = await one.stats("sds.*update_rejected") if one.alive else {}
-        assert not any(stats.values())
+        for one in (running.client, running.server):
+            assert not any((await one.stats("sds.*update_rejected")).values())
+    running.renewed_without_loss(seconds=60, ttl=6)
 
 
 @pytest.mark.e2e
@@ -83,7 +72,14 @@ async def test_the_root_is_rotated_under_traffic(tmp_path: Path) -> None:
                 status = await running.control.get("/debug/ca")
         (root,) = status["roots"]
         assert root["fingerprint"] != old
-        await running.some(200)
+        # the proxies' own files still have the old root; they come back, and are renewed
+        await running.control.kill()
+        await running.control.start()
+        now = {call.client for call in await running.some(1)}
+        await running.until(lambda call: call.client not in now, "a renewed certificate")
+        await running.until(
+            lambda call: call.client in running.certificates("caller.shop") - now, "a known one"
+        )
     assert not running.failures
     assert not running.expired()
     assert all(mutual(call) for call in running.calls)

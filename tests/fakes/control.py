@@ -104,6 +104,14 @@ class ControlPlane:
         ):
             return json.loads(await answer.text())
 
+    async def text(self, port: int, path: str) -> str:
+        """A page as it is."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{port}{path}") as answer,
+        ):
+            return await answer.text()
+
     async def post(self, path: str) -> object:
         """Tell it to do something."""
         async with (

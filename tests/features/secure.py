@@ -71,9 +71,10 @@ class SecretStream:
     call: Any
     node: Node
     delta: bool
+    type_url: str = SECRET
     held: dict[str, Secret] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    # the state of the world has one version for all, and ends each request with the names
+    # the state of the world has one version for all, and each request says all names
     version: str = ""
     names: tuple[str, ...] = ()
     nonce: str = ""
@@ -83,7 +84,7 @@ class SecretStream:
         if self.delta:
             request = DeltaDiscoveryRequest(
                 node=self.node,
-                type_url=SECRET,
+                type_url=self.type_url,
                 resource_names_subscribe=names,
                 initial_resource_versions=versions or {},
             )
@@ -94,14 +95,15 @@ class SecretStream:
 
     async def receive(self) -> Answer:
         content = await self.call.read()
-        assert content is not grpc.aio.EOF, f"{await self.call.code()} {await self.call.details()}"
+        assert content is not grpc.aio.EOF, "the server has ended the stream"
         if self.delta:
             return await self._changes(DeltaDiscoveryResponse.FromString(content))
         response = DiscoveryResponse.FromString(content)
         found = [Secret.FromString(item.value) for item in response.resources]
         self.version, self.nonce = response.version_info, response.nonce
         secrets = {secret.name: secret for secret in found}
-        self.held = secrets
+        # only of clusters and listeners does what is left out count as gone
+        self.held.update(secrets)
         await self._state()
         return Answer(response.type_url, secrets, ())
 
@@ -127,7 +129,7 @@ class SecretStream:
     async def _state(self) -> None:
         request = DiscoveryRequest(
             node=self.node,
-            type_url=SECRET,
+            type_url=self.type_url,
             resource_names=self.names,
             version_info=self.version,
             response_nonce=self.nonce,

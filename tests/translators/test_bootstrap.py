@@ -43,6 +43,7 @@ def test_the_node_is_known_to_istio() -> None:
         "NAMESPACE": "shop",
         "WORKLOAD_NAME": "cart",
         "SERVICE_ACCOUNT": "cart",
+        "MESHPILOT_SECRETS": "ads",
         "CLUSTER_ID": "Kubernetes",
         "MESH_ID": "cluster.local",
         "ISTIO_VERSION": "1.31.0",

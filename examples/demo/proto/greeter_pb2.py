@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!examples/demo/proto/greeter.proto\x12\x04\x64\x65mo\"\x1c\n\x0cHelloRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\";\n\nHelloReply\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\"\x0e\n\x0cTallyRequest\"\x1c\n\nTallyReply\x12\x0e\n\x06served\x18\x01 \x01(\x03\x32j\n\x07Greeter\x12\x30\n\x08SayHello\x12\x12.demo.HelloRequest\x1a\x10.demo.HelloReply\x12-\n\x05Tally\x12\x12.demo.TallyRequest\x1a\x10.demo.TallyReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!examples/demo/proto/greeter.proto\x12\x04\x64\x65mo\"\x1c\n\x0cHelloRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\nHelloReply\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0b\n\x03pod\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x04 \x01(\t\x12\x13\n\x0b\x63\x65rtificate\x18\x05 \x01(\t\"\x0e\n\x0cTallyRequest\"\x1c\n\nTallyReply\x12\x0e\n\x06served\x18\x01 \x01(\x03\x32j\n\x07Greeter\x12\x30\n\x08SayHello\x12\x12.demo.HelloRequest\x1a\x10.demo.HelloReply\x12-\n\x05Tally\x12\x12.demo.TallyRequest\x1a\x10.demo.TallyReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,11 +34,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLOREQUEST']._serialized_start=43
   _globals['_HELLOREQUEST']._serialized_end=71
   _globals['_HELLOREPLY']._serialized_start=73
-  _globals['_HELLOREPLY']._serialized_end=132
-  _globals['_TALLYREQUEST']._serialized_start=134
-  _globals['_TALLYREQUEST']._serialized_end=148
-  _globals['_TALLYREPLY']._serialized_start=150
-  _globals['_TALLYREPLY']._serialized_end=178
-  _globals['_GREETER']._serialized_start=180
-  _globals['_GREETER']._serialized_end=286
+  _globals['_HELLOREPLY']._serialized_end=169
+  _globals['_TALLYREQUEST']._serialized_start=171
+  _globals['_TALLYREQUEST']._serialized_end=185
+  _globals['_TALLYREPLY']._serialized_start=187
+  _globals['_TALLYREPLY']._serialized_end=215
+  _globals['_GREETER']._serialized_start=217
+  _globals['_GREETER']._serialized_end=323
 # @@protoc_insertion_point(module_scope)

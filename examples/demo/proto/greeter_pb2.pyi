@@ -11,14 +11,18 @@ class HelloRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("message", "version", "pod")
+    __slots__ = ("message", "version", "pod", "caller", "certificate")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     POD_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     message: str
     version: str
     pod: str
-    def __init__(self, message: _Optional[str] = ..., version: _Optional[str] = ..., pod: _Optional[str] = ...) -> None: ...
+    caller: str
+    certificate: str
+    def __init__(self, message: _Optional[str] = ..., version: _Optional[str] = ..., pod: _Optional[str] = ..., caller: _Optional[str] = ..., certificate: _Optional[str] = ...) -> None: ...
 
 class TallyRequest(_message.Message):
     __slots__ = ()
