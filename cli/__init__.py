@@ -4,6 +4,7 @@ serve      the control plane               ads         the ADS debug client
 validate   files, before they are applied  proxies     who is connected, how far each is
 bootstrap  what an Envoy starts from       config      what one proxy holds
 token      what a workload proves itself with   ca     the mesh's roots, and their rotation
+cert       what certificates say           certificates, peer   in words; from a TLS server
 printing   what they print with            debug       how they ask a running control plane
 
 A module is imported when its command is run: help and small commands start without gRPC.
@@ -23,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "proxies": "List the connected proxies and how far each of them is.",
     "config": "Look at the configuration of one proxy.",
     "token": "Print a token with which a workload proves who it is.",
+    "cert": "Look at certificates, and say what is wrong with them.",
     "ca": "Look at the mesh's certificate authority, and rotate its root.",
     "ads": "Ask any xDS server as a proxy would, and show what it answers.",
 }

@@ -12,6 +12,7 @@ from controlplane.admin.guards import NAMESPACE, Guard
 from controlplane.secure.keyring import Keyring
 from controlplane.secure.trust import Trust
 from controlplane.xds.hub import Hub, Seat
+from sds.lifecycle import next_at
 from sds.rotation import RotationError
 
 
@@ -53,6 +54,7 @@ class CertificatePages:
         }
         if state is not None:
             found["state"] = str(state.phase)
+            found["renewal"] = next_at(state)
         if pair is not None:
             found["chain"] = pair.chain.decode("ascii")
             found["roots"] = self._trust.roots.decode("ascii")

@@ -30,11 +30,15 @@ class CallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`route` is the edition of the routes that the answer came by, as they say in a header."""
+    """`route` is the edition of the routes that the answer came by, as they say in a header;
+    `caller` and `certificate` are what the server knows of the caller, "" where it proved nothing.
+    """
 
     version: str
     pod: str
     route: str
+    caller: str = ""
+    certificate: str = ""
 
 
 class Caller(Protocol):
@@ -70,7 +74,7 @@ class GrpcCaller:
         except grpc.aio.AioRpcError as error:
             raise CallError(f"{error.code().name}: {error.details()}") from error
         route = next((str(value) for key, value in headers if key == ROUTE), "")
-        return Reply(reply.version, reply.pod, route)
+        return Reply(reply.version, reply.pod, route, reply.caller, reply.certificate)
 
     async def close(self) -> None:
         await self._channel.close()
@@ -97,7 +101,8 @@ class HttpCaller:
         if response.status != 200:
             raise CallError(f"HTTP {response.status}")
         found = response.headers
-        return Reply(found.get("x-version", ""), found.get("x-pod", ""), found.get(ROUTE, ""))
+        names = ("x-version", "x-pod", ROUTE, "x-caller", "x-certificate")
+        return Reply(*(found.get(name, "") for name in names))
 
     async def close(self) -> None:
         await self._session.close()

@@ -1,7 +1,8 @@
 """What the requests of a step must have been like. Pure: outcomes in, complaints out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,6 +103,20 @@ def losses(failures: Sequence[Outcome], counted: Counters, *, stops: bool) -> li
     if counted.no_cluster or counted.rejected or (counted.retries and not stops):
         found.append(f"the Envoys counted {counted}")
     return found
+
+
+def strangers(outcomes: Iterable[Outcome], callers: Mapping[str, str]) -> list[str]:
+    """Good requests whose caller the server knew as somebody else than `callers` says of their
+    flow, or as nobody: those went in plaintext. Flows that are not there are not looked at."""
+    wrong = Counter(
+        (o.flow, o.caller)
+        for o in outcomes
+        if not o.error and o.caller != callers.get(o.flow, o.caller)
+    )
+    return [
+        f"{number} requests of {flow} were of {caller or 'nobody that proved itself'}"
+        for (flow, caller), number in sorted(wrong.items())
+    ]
 
 
 def unaccounted(sent: int, failed: int, served: int) -> list[str]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import shutil
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +14,25 @@ import grpc
 from examples.demo import layout
 from examples.demo.checks import Counters, counters
 from examples.demo.greeter import TALLY
-from examples.demo.layout import ADS, HTTP, METRICS, NAMESPACE, DemoError, Work, Workload
+from examples.demo.ground import bootstrap_of, must_be_free, prepare, proof_of
+from examples.demo.layout import (
+    ADS,
+    CERT_SECONDS,
+    HTTP,
+    METRICS,
+    NAMESPACE,
+    SECURE,
+    DemoError,
+    Work,
+    Workload,
+    text,
+)
 from examples.demo.processes import STEP_SECONDS, Child, Children, until_connects
 from examples.demo.proto.greeter_pb2 import TallyReply, TallyRequest
-from translators.bootstrap import Places, bootstrap, node_id
-from translators.model import Interception, Proxy, ProxyType
+from examples.demo.trust import Certificate, Rotation, certificate, made, rotation
 
 START_SECONDS = 20.0
+MESHPILOT = str(Path(sys.executable).with_name("meshpilot"))
 STATISTICS = r"(upstream_rq_retry|no_cluster|update_rejected)$"
 
 
@@ -63,6 +73,7 @@ class Fleet:
         self._admins: dict[str, str] = {}
         self._programs: dict[str, Workload] = {}
         self._served: dict[str, int] = {}
+        self._proxies = 0
 
     async def start(self) -> None:
         must_be_free()
@@ -70,7 +81,8 @@ class Fleet:
         await asyncio.gather(
             self._control_plane(), *(self._program(w) for w in layout.RESIDENTS if w.version)
         )
-        await asyncio.gather(*(self._proxy(w) for w in layout.RESIDENTS if w.sidecar))
+        self.work.roots.write_text((await self._debug("ca/roots"))["roots"], encoding="ascii")
+        await asyncio.gather(*(self._proxy(w) for w in layout.RESIDENTS))
 
     async def add(self, workload: Workload) -> None:
         await asyncio.gather(self._program(workload), self._proxy(workload))
@@ -91,6 +103,35 @@ class Fleet:
         fields = ("kind", "name", "severity", "reason", "message", "remedy")
         return [Said(*(item[field] for field in fields)) for item in await self._debug("verdicts")]
 
+    async def switching(self) -> bool:
+        """Whether a change of mTLS modes is under way."""
+        return (await self._debug("world"))["switching"] is not None
+
+    async def certificates(self) -> list[Certificate]:
+        """Of the connected proxies, what was made for each last."""
+        return sorted(map(certificate, await self._debug("certs")), key=lambda one: one.name)
+
+    async def rotation(self) -> Rotation:
+        return rotation(await self._debug("ca"))
+
+    async def rotate(self) -> Rotation:
+        """As an operator does: `meshpilot ca rotate`."""
+        process = await asyncio.create_subprocess_exec(
+            *(MESHPILOT, "ca", "rotate", "--address", f"http://{text(HTTP)}", "-o", "json"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise DemoError(f"meshpilot ca rotate: {output.decode(errors='replace').strip()}")
+        return rotation(json.loads(output))
+
+    async def renewals(self) -> int:
+        """Certificates that were made in the place of others."""
+        async with self._session.get(f"http://{text(METRICS)}/metrics") as response:
+            return made(await response.text()) - self._proxies
+
     async def counters(self) -> dict[str, Counters]:
         """Of each Envoy that runs, by workload."""
         names = list(self._admins)
@@ -106,13 +147,14 @@ class Fleet:
 
     async def _control_plane(self) -> None:
         command = [
-            *(str(Path(sys.executable).with_name("meshpilot")), "serve"),
+            *(MESHPILOT, "serve"),
             *("--config-dir", str(self.work.config), "--state-dir", str(self.work.state)),
-            *("--ads-address", _text(ADS), "--http-address", _text(HTTP)),
-            *("--metrics-address", _text(METRICS)),
+            *("--ads-address", text(ADS), "--http-address", text(HTTP)),
+            *("--metrics-address", text(METRICS), "--secure-address", text(SECURE)),
+            *("--workload-cert-ttl", str(CERT_SECONDS)),
         ]
         child = await self.children.start("meshpilot", command)
-        await self._until_ready(child, f"http://{_text(HTTP)}/ready")
+        await self._until_ready(child, f"http://{text(HTTP)}/ready")
 
     async def _program(self, workload: Workload) -> None:
         address = workload.program
@@ -120,7 +162,7 @@ class Fleet:
             return
         module = "examples.demo.web" if workload.app == "web" else "examples.demo.greeter"
         command = [
-            *(sys.executable, "-m", module, "--listen", _text(address)),
+            *(sys.executable, "-m", module, "--listen", text(address)),
             *("--version", workload.version, "--pod", workload.name),
         ]
         child = await self.children.start(workload.name, command)
@@ -132,7 +174,8 @@ class Fleet:
         config = self.work.envoy / f"{workload.name}.json"
         admin = self.work.envoy / f"{workload.name}.admin"
         admin.unlink(missing_ok=True)
-        config.write_text(json.dumps(bootstrap_of(workload), indent=2), encoding="utf-8")
+        boot = bootstrap_of(workload, proof_of(self.work, workload))
+        config.write_text(json.dumps(boot, indent=2), encoding="utf-8")
         command = [
             *(str(self._envoy), "-c", str(config), "--use-dynamic-base-id", "--concurrency", "1"),
             *("--admin-address-path", str(admin), "--log-level", "info"),
@@ -143,6 +186,7 @@ class Fleet:
         await self._until_ready(child, f"{url}/ready")
         await until_connects(child, workload.entrance)
         self._admins[workload.name] = url
+        self._proxies += 1
 
     async def _until_ready(self, child: Child, url: str) -> None:
         try:
@@ -160,7 +204,7 @@ class Fleet:
             raise DemoError(f"{child.name} is not ready after {START_SECONDS:g} s") from None
 
     async def _debug(self, page: str) -> Any:
-        async with self._session.get(f"http://{_text(HTTP)}/debug/{page}") as response:
+        async with self._session.get(f"http://{text(HTTP)}/debug/{page}") as response:
             response.raise_for_status()
             return await response.json()
 
@@ -178,10 +222,10 @@ class Fleet:
         address = workload.program
         assert address is not None
         if workload.app == "web":
-            async with self._session.get(f"http://{_text(address)}/tally") as response:
+            async with self._session.get(f"http://{text(address)}/tally") as response:
                 return int((await response.json())["served"])
         async with grpc.aio.insecure_channel(
-            _text(address), options=[("grpc.enable_http_proxy", 0)]
+            text(address), options=[("grpc.enable_http_proxy", 0)]
         ) as channel:
             ask: grpc.aio.UnaryUnaryMultiCallable[TallyRequest, TallyReply] = channel.unary_unary(
                 TALLY,
@@ -189,48 +233,6 @@ class Fleet:
                 response_deserializer=TallyReply.FromString,
             )
             return (await ask(TallyRequest(), timeout=5.0)).served
-
-
-def bootstrap_of(workload: Workload) -> Mapping[str, Any]:
-    """How the Envoy of `workload` starts: what `meshpilot bootstrap` writes."""
-    kind = ProxyType.ROUTER if workload is layout.INGRESS else ProxyType.SIDECAR
-    proxy = Proxy(
-        id=node_id(kind, ip=workload.ip, name=workload.name, namespace=NAMESPACE),
-        type=kind,
-        ip=workload.ip,
-        name=workload.name,
-        namespace=NAMESPACE,
-        dns_domain=f"{NAMESPACE}.svc.cluster.local",
-        ips=(workload.ip,),
-        labels=workload.labels,
-        service_account="default",
-        interception=Interception.NONE,
-    )
-    return bootstrap(proxy, Places(discovery=ADS, admin=("127.0.0.1", 0)), workload=workload.app)
-
-
-def must_be_free() -> None:
-    """Raise when one of the demo's addresses cannot be listened on."""
-    for owner, address in layout.addresses():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(address)
-                probe.listen()
-            except OSError as error:
-                raise DemoError(
-                    f"{owner} cannot listen on {_text(address)}: {error.strerror}. "
-                    "Is another demo running? (`ss -ltnp` tells who it is)"
-                ) from error
-
-
-def prepare(work: Work) -> None:
-    """An empty work directory with the configuration of the story's start."""
-    for directory in (work.config, work.state, work.logs, work.envoy, work.staging):
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-    for path in sorted(layout.CONFIG.glob("*.yaml")):
-        shutil.copy(path, work.config)
 
 
 def _proxy_state(item: Mapping[str, Any]) -> ProxyState:
@@ -251,8 +253,8 @@ async def _content(child: Child, path: Path) -> str:
         async with asyncio.timeout(START_SECONDS):
             while True:
                 child.must_live()
-                if text := _text_of(path):
-                    return text
+                if found := _text_of(path):
+                    return found
                 await asyncio.sleep(STEP_SECONDS)
     except TimeoutError:
         raise DemoError(f"{child.name} wrote no {path} in {START_SECONDS:g} s") from None
@@ -260,7 +262,3 @@ async def _content(child: Child, path: Path) -> str:
 
 def _text_of(path: Path) -> str:
     return path.read_text().strip() if path.exists() else ""
-
-
-def _text(address: layout.Address) -> str:
-    return f"{address[0]}:{address[1]}"

@@ -1,4 +1,4 @@
-"""The sample gRPC service: greets, and says which version and Pod it is."""
+"""The sample gRPC service: greets who calls, and says which version and Pod it is."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import signal
 
 import grpc
 
+from examples.demo.proof import HEADER, proven
 from examples.demo.proto.greeter_pb2 import HelloReply, HelloRequest, TallyReply, TallyRequest
 
 SAY_HELLO = "/demo.Greeter/SayHello"
@@ -20,10 +21,19 @@ class Greeter:
         self._served = 0
 
     async def say_hello(
-        self, request: HelloRequest, _: grpc.aio.ServicerContext[HelloRequest, HelloReply]
+        self, request: HelloRequest, context: grpc.aio.ServicerContext[HelloRequest, HelloReply]
     ) -> HelloReply:
         self._served += 1
-        return HelloReply(message=f"Hello, {request.name}!", version=self._version, pod=self._pod)
+        metadata = context.invocation_metadata() or ()
+        shown = next((str(value) for key, value in metadata if key == HEADER), "")
+        who = proven(shown)
+        return HelloReply(
+            message=f"Hello, {who.identity or request.name}!",
+            version=self._version,
+            pod=self._pod,
+            caller=who.identity,
+            certificate=who.certificate,
+        )
 
     async def tally(
         self, _: TallyRequest, __: grpc.aio.ServicerContext[TallyRequest, TallyReply]

@@ -10,7 +10,8 @@ REMEMBERED: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One request; times are perf_counter seconds. `error` is "" when it was answered well."""
+    """One request; times are perf_counter seconds. `caller` and `certificate` are as whom, and by
+    what, the server knew the caller. `error` is "" when it was answered well."""
 
     flow: str
     started: float
@@ -19,6 +20,8 @@ class Outcome:
     version: str = ""
     pod: str = ""
     route: str = ""
+    caller: str = ""
+    certificate: str = ""
     error: str = ""
 
 
@@ -32,12 +35,14 @@ class Mark:
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts all, remembers the last ones, and every failure."""
+    """Counts all, remembers the last ones, every failure, and the certificates by which servers
+    have known each caller."""
 
     outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     sent: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     failures: list[Outcome] = field(default_factory=list)
+    certificates: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
@@ -45,6 +50,8 @@ class Ledger:
         if outcome.error:
             self.failed[outcome.flow] += 1
             self.failures.append(outcome)
+        elif outcome.caller:
+            self.certificates.setdefault(outcome.caller, set()).add(outcome.certificate)
 
     def mark(self) -> Mark:
         return Mark(self.sent.total(), self.failed.total())

@@ -8,9 +8,14 @@ from typing import Final
 
 from examples.demo.calls import Caller
 from examples.demo.ledger import Ledger, Outcome
-from examples.demo.traffic import GRPC_INGRESS, GRPC_SIDECAR, Flow, request
+from examples.demo.traffic import FLOWS, GRPC_INGRESS, GRPC_SIDECAR, Flow, request
 
 WAYS: Final = {"sidecar": GRPC_SIDECAR, "ingress": GRPC_INGRESS}
+# flow -> as whom the servers must know the caller
+CALLERS: Final = {
+    **{flow.name: flow.through.identity for flow in FLOWS},
+    **{f"probe, {way}": flow.through.identity for way, flow in WAYS.items()},
+}
 SHOW_SECONDS: Final = 15.0
 WARM_SECONDS: Final = 0.1  # of requests before a change is written
 PAUSE_SECONDS: Final = 0.05  # after a failure

@@ -21,6 +21,7 @@ from examples.demo.probe import probing
 from examples.demo.steps import Stage, play
 from examples.demo.story import STEPS
 from examples.demo.traffic import FLOWS, Traffic
+from examples.demo.trust import short
 from examples.demo.view import Board, line, status
 
 WARM_SECONDS: Final = 1.0
@@ -105,7 +106,7 @@ async def _story(fleet: Fleet, board: Board, console: Console) -> bool:
     """Play all steps; whether all held. It ends with the first that does not."""
     await asyncio.sleep(WARM_SECONDS)
     async with probing(board.ledger) as probe:
-        stage = Stage(fleet, board.ledger, probe, Desk(fleet.work))
+        stage = Stage(fleet, board.ledger, probe, Desk(fleet.work), tell=board.tell)
         for step in STEPS:
             board.doing = step.title
             played = await play(step, stage)
@@ -140,6 +141,8 @@ async def _look(fleet: Fleet, board: Board) -> None:
             board.proxies = await fleet.proxies()
             board.counters = await fleet.counters()
             board.verdicts = await fleet.verdicts()
+            board.certificates = await fleet.certificates()
+            board.rotation = await fleet.rotation()
             board.served = await fleet.served()
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -149,6 +152,11 @@ async def _account(fleet: Fleet, ledger: Ledger, console: Console) -> bool:
     served = await fleet.served()
     now = ledger.mark()
     states = await fleet.proxies()
+    found, ca = await fleet.certificates(), await fleet.rotation()
+    console.print(
+        f"certificates: {len(found)} proxies, {await fleet.renewals()} renewed, root "
+        f"{short(ca.signer)} {ca.stage}"
+    )
     generations = ", ".join(f"{state.name} {state.generation}" for state in states)
     console.print(f"generations: {generations}")
     console.print("served: " + ", ".join(f"{name} {number}" for name, number in served.items()))

@@ -7,26 +7,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from examples.demo.checks import Counters, Expected, complaints, losses, plain, share
+from examples.demo.checks import Counters, Expected, complaints, losses, plain, share, strangers
 from examples.demo.desk import Desk
 from examples.demo.fleet import Fleet, Said
 from examples.demo.ledger import Ledger, Outcome
-from examples.demo.probe import WAYS, Probe, Shown
+from examples.demo.probe import CALLERS, WAYS, Probe, Shown
 
 WATCH_SECONDS: Final = 1.8  # of traffic that is judged after a change
 VERDICT_SECONDS: Final = 5.0
 ROUTES: Final = "greeter-routes.yaml"
 SUBSETS: Final = "greeter-subsets.yaml"
+PEERS: Final = "peers.yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a step works with."""
+    """What a step works with; `tell` says what it is doing now."""
 
     fleet: Fleet
     ledger: Ledger
     probe: Probe
     desk: Desk
+    tell: Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -65,14 +67,18 @@ class Played:
 
 async def play(step: Step, stage: Stage) -> Played:
     """Play one step and judge it."""
-    notes, mark = Notes(), stage.ledger.mark()
+    notes, mark, began = Notes(), stage.ledger.mark(), time.perf_counter()
     before = await stage.fleet.counters()
     await step.play(stage, notes)
     after, now = await stage.fleet.counters(), stage.ledger.mark()
     spent = {name: after[name] - before.get(name, Counters()) for name in after}
     total = sum(spent.values(), Counters())
     failures = stage.ledger.failures[mark.failed :]
-    problems = [*notes.problems, *losses(failures, total, stops=step.stops)]
+    problems = [
+        *notes.problems,
+        *losses(failures, total, stops=step.stops),
+        *strangers(stage.ledger.ended_since(began), CALLERS),
+    ]
     return Played(
         step.title,
         notes,

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from examples.demo import security
 from examples.demo.checks import Expected
 from examples.demo.fleet import Said
 from examples.demo.layout import NEWCOMER
@@ -111,6 +112,7 @@ async def repair(stage: Stage, notes: Notes) -> None:
 
 
 STEPS: Final = (
+    Step("who is calling", security.who),
     Step("90/10", split),
     Step("50/50", even),
     Step("canary by header", canary),
@@ -120,6 +122,10 @@ STEPS: Final = (
     Step("the backend is removed", remove_backend, stops=True),
     Step("broken: weights 60/60", broken),
     Step("repaired: 60/40", repair),
+    Step("STRICT: no plaintext", security.strict),
+    Step("and back: PERMISSIVE", security.permissive),
+    Step("certificates are renewed", security.renewed),
+    Step("the root is rotated", security.rotate),
 )
 
 

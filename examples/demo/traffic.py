@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from examples.demo.calls import Caller, CallError, GrpcCaller, HttpCaller
-from examples.demo.layout import CLIENT, INGRESS
+from examples.demo.layout import CLIENT, INGRESS, Workload
 from examples.demo.ledger import Ledger, Outcome
 
 KEPT_WORKERS: Final = 2
@@ -22,22 +22,24 @@ CANARY_EVERY: Final = 5  # requests of a worker
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Requests of one kind on one way; `rate` in requests per second."""
+    """Requests of one kind on the way through one workload's Envoy; `rate` in requests per
+    second."""
 
     name: str
     open: Callable[[], Caller]
     rate: float
+    through: Workload = CLIENT
 
 
 GRPC_SIDECAR: Final = Flow(
     "gRPC, sidecar", partial(GrpcCaller, CLIENT.entrance, "greeter:18080"), 100
 )
 GRPC_INGRESS: Final = Flow(
-    "gRPC, ingress", partial(GrpcCaller, INGRESS.entrance, "greeter.example.com"), 100
+    "gRPC, ingress", partial(GrpcCaller, INGRESS.entrance, "greeter.example.com"), 100, INGRESS
 )
 HTTP_SIDECAR: Final = Flow("HTTP, sidecar", partial(HttpCaller, CLIENT.entrance, "web:18080"), 50)
 HTTP_INGRESS: Final = Flow(
-    "HTTP, ingress", partial(HttpCaller, INGRESS.entrance, "web.example.com"), 50
+    "HTTP, ingress", partial(HttpCaller, INGRESS.entrance, "web.example.com"), 50, INGRESS
 )
 FLOWS: Final = (GRPC_SIDECAR, GRPC_INGRESS, HTTP_SIDECAR, HTTP_INGRESS)
 
@@ -51,7 +53,17 @@ async def request(ledger: Ledger, name: str, caller: Caller, *, canary: bool) ->
         outcome = Outcome(name, started, time.perf_counter(), canary, error=str(error))
     else:
         ended = time.perf_counter()
-        outcome = Outcome(name, started, ended, canary, reply.version, reply.pod, reply.route)
+        outcome = Outcome(
+            name,
+            started,
+            ended,
+            canary,
+            version=reply.version,
+            pod=reply.pod,
+            route=reply.route,
+            caller=reply.caller,
+            certificate=reply.certificate,
+        )
     ledger.add(outcome)
     return outcome
 

@@ -14,6 +14,7 @@ from examples.demo.checks import Counters
 from examples.demo.fleet import ProxyState, Said
 from examples.demo.ledger import Ledger, Outcome
 from examples.demo.steps import Played
+from examples.demo.trust import Certificate, Rotation
 
 WINDOW_SECONDS: Final = 3.0
 TYPES: Final = {
@@ -34,16 +35,23 @@ class Board:
     proxies: Sequence[ProxyState] = ()
     counters: Mapping[str, Counters] = field(default_factory=dict)
     verdicts: Sequence[Said] = ()
+    certificates: Sequence[Certificate] = ()
+    rotation: Rotation | None = None
     served: Mapping[str, int] = field(default_factory=dict)
     played: list[Played] = field(default_factory=list)
     doing: str = "starting"
+
+    def tell(self, doing: str) -> None:
+        self.doing = doing
 
     def render(self, now: float, height: int) -> RenderableType:
         """Everything, with as many of the last steps as a terminal of `height` lines has room
         for."""
         spoken = [v for v in self.verdicts if v.severity != "info"]
         parts: list[RenderableType] = [self._traffic(now), self._proxies()]
-        room = height - len(self.flows) - len(self.proxies) - len(spoken) - 13
+        if self.rotation is not None:
+            parts.append(Text(trusted(self.rotation), no_wrap=True))
+        room = height - len(self.flows) - len(self.proxies) - len(spoken) - 14
         if self.played:
             parts.append(self._story(max(1, room)))
         parts += [Text(f"{v.kind} {v.name}: {v.reason}: {v.message}", "yellow") for v in spoken]
@@ -69,10 +77,13 @@ class Board:
 
     def _proxies(self) -> Table:
         table = _table(
-            "proxy", "generation", "acknowledged", "held back", "retries", "no_cluster", "NACKs"
+            *("proxy", "generation", "acknowledged", "held back"),
+            *("retries", "no_cluster", "NACKs", "proven as", "certificate, until"),
         )
+        certificates = {one.name: one for one in self.certificates}
         for state in self.proxies:
             counted = self.counters.get(state.name, Counters())
+            proven = certificates.get(state.name, Certificate(state.name, ""))
             table.add_row(
                 f"{state.name} ({state.kind})",
                 str(state.generation),
@@ -81,6 +92,8 @@ class Board:
                 str(counted.retries),
                 str(counted.no_cluster),
                 str(counted.rejected),
+                proven.identity.removeprefix("spiffe://"),
+                until(proven),
             )
         return table
 
@@ -129,6 +142,20 @@ def acknowledged(state: ProxyState) -> str:
     each = " ".join(f"{TYPES.get(k, k)} {v}" for k, v in state.acked.items())
     text = str(numbers.pop()) if len(numbers) == 1 else each
     return f"{text}, {state.nacks} NACKs" if state.nacks else text
+
+
+def trusted(rotation: Rotation) -> str:
+    """`CA: SIGNING; trusted roots 3fc0…, 9a1b… (signs)`."""
+    roots = (f"{short(r)}{' (signs)' if r == rotation.signer else ''}" for r in rotation.roots)
+    return f"CA: {rotation.stage}; trusted roots {', '.join(roots)}"
+
+
+def until(found: Certificate) -> str:
+    """`3fc05a7e, 21:04:11 UTC`, marked while the proxy has not acknowledged it."""
+    if found.end is None:
+        return found.state
+    late = "" if found.acknowledged else ", not acknowledged"
+    return f"{short(found.fingerprint)}, {found.end:%H:%M:%S} UTC{late}"
 
 
 def status(ledger: Ledger, flows: Sequence[str], now: float) -> str:

@@ -1,10 +1,12 @@
-"""The sample HTTP service: says which version and Pod it is."""
+"""The sample HTTP service: says which version and Pod it is, and who called."""
 
 import argparse
 import asyncio
 import signal
 
 from aiohttp import web
+
+from examples.demo.proof import HEADER, proven
 
 
 class Web:
@@ -16,8 +18,14 @@ class Web:
     async def hello(self, request: web.Request) -> web.Response:
         await request.read()
         self._served += 1
-        headers = {"x-version": self._version, "x-pod": self._pod}
-        return web.Response(text="Hello!\n", headers=headers)
+        who = proven(request.headers.get(HEADER, ""))
+        headers = {
+            "x-version": self._version,
+            "x-pod": self._pod,
+            "x-caller": who.identity,
+            "x-certificate": who.certificate,
+        }
+        return web.Response(text=f"Hello, {who.identity or 'stranger'}!\n", headers=headers)
 
     async def tally(self, _: web.Request) -> web.Response:
         """How many times hello was served, asked beside the mesh."""

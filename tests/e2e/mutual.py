@@ -3,7 +3,7 @@ proved, and until when that was good. Shared by tests, the soak and the demo's c
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,18 +15,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from tests.fakes import shop
-from tests.fakes.control import ControlPlane
+from tests.fakes.agent import Agent, agent, with_agent
+from tests.fakes.control import ControlPlane, free_port
 from tests.fakes.envoy import Envoy, envoy
 from translators.bootstrap import Places, bootstrap, node_id
 from translators.model import Interception, Proxy, ProxyType
 
-PORT: Final = 7171
 SERVER: Final = "127.0.62.1"
 CLIENT: Final = "127.0.62.2"
 HOST: Final = "greeter.shop.svc.cluster.local"
 METHOD: Final = "/shop.Greeter/Hello"
 SERVER_ID: Final = "spiffe://cluster.local/ns/shop/sa/greeter"
 CLIENT_ID: Final = "spiffe://cluster.local/ns/shop/sa/caller"
+_NO_AGENTS: Final[Mapping[str, int]] = {}
 _HASH: Final = re.compile(r"Hash=([0-9a-f]{64})")
 
 
@@ -48,10 +49,12 @@ class Scene:
     control: ControlPlane
     client: Envoy
     server: Envoy
+    port: int
     calls: list[Call] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     ends: dict[str, datetime] = field(default_factory=dict)  # of certificates seen, by SHA-256
     owners: dict[str, str] = field(default_factory=dict)
+    agents: list[Agent] = field(default_factory=list)
     _stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -125,7 +128,7 @@ class Scene:
         while not self._stopping:
             await asyncio.sleep(interval)
             if channel is None:
-                channel = grpc.aio.insecure_channel(f"{CLIENT}:{PORT}", options=options)
+                channel = grpc.aio.insecure_channel(f"{CLIENT}:{self.port}", options=options)
             call = channel.unary_unary(METHOD)(b"", timeout=10)
             try:
                 seen = (await call).decode()
@@ -157,16 +160,19 @@ class Scene:
 
     async def look(self) -> None:
         """Note the certificates that are in force now."""
+        for helper in self.agents:
+            self.ends |= helper.issued
+            self.owners |= dict.fromkeys(helper.issued, "agent")
         try:
             found: Any = await self.control.get("/debug/certs")
         except OSError:
             return  # it is being restarted
         for one in found:
-            for certificate in x509.load_pem_x509_certificates(one.get("chain", "").encode()):
-                digest = certificate.fingerprint(hashes.SHA256()).hex()
-                self.ends[digest] = certificate.not_valid_after_utc
+            if "chain" in one:
+                leaf = x509.load_pem_x509_certificate(one["chain"].encode())
+                digest = leaf.fingerprint(hashes.SHA256()).hex()
+                self.ends[digest] = leaf.not_valid_after_utc
                 self.owners[digest] = one["proxy"]
-                break
 
 
 def _time(text: str) -> datetime | None:
@@ -188,16 +194,16 @@ def proxy(name: str, ip: str, account: str) -> Proxy:
     )
 
 
-def documents(*, capable: bool = True) -> tuple[shop.Document, ...]:
+def documents(port: int, *, capable: bool = True) -> tuple[shop.Document, ...]:
     """The mesh; `capable`: the server's Pod says that it takes mutual TLS."""
     service = shop.service("greeter", {"app": "greeter"})
-    service["spec"]["ports"] = [{"name": "grpc", "port": PORT}]
+    service["spec"]["ports"] = [{"name": "grpc", "port": port}]
     labels = {"security.istio.io/tlsMode": "istio"} if capable else {}
-    sidecar = shop.sidecar(PORT)
+    sidecar = shop.sidecar(port)
     sidecar["spec"]["workloadSelector"] = {"labels": {"app": "caller"}}
     sidecar["spec"]["egress"][0] |= {
         "bind": CLIENT,
-        "port": {"number": PORT, "protocol": "GRPC", "name": "grpc"},
+        "port": {"number": port, "protocol": "GRPC", "name": "grpc"},
     }
     routes = shop.routes("1", ("greeter", "", 100), gateways=False)
     routes["spec"]["hosts"] = [HOST]
@@ -222,8 +228,8 @@ def peers(mode: str, **more: Any) -> shop.Document:
 
 
 @asynccontextmanager
-async def greeter() -> AsyncIterator[None]:
-    """A gRPC server that answers with what its sidecar says of the caller's certificate."""
+async def greeter(port: int) -> AsyncIterator[None]:
+    """A gRPC server on this machine that answers with what its sidecar says of the caller's certificate."""
 
     async def hello(_: bytes, context: Any) -> bytes:
         metadata = dict(context.invocation_metadata())
@@ -234,7 +240,7 @@ async def greeter() -> AsyncIterator[None]:
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("shop.Greeter", {"Hello": handler}),)
     )
-    server.add_insecure_port(f"127.0.0.1:{PORT}")
+    server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
         yield
@@ -244,27 +250,40 @@ async def greeter() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def scene(
-    directory: Path, *, flags: tuple[str, ...] = (), capable: bool = True, drain: int = 1
+    directory: Path,
+    *,
+    flags: tuple[str, ...] = (),
+    capable: bool = True,
+    drain: int = 1,
+    agents: Mapping[str, int] = _NO_AGENTS,
 ) -> AsyncIterator[Scene]:
-    """Everything up and calls flowing; they are stopped at the end."""
-    control = ControlPlane(directory, flags)
-    control.write("mesh.yaml", *documents(capable=capable))
+    """Everything up and calls flowing; they are stopped at the end. Of the proxies `agents`, an
+    agent holds the key, and asks for certificates of so many seconds."""
+    control, port = ControlPlane(directory, flags), free_port()
+    control.write("mesh.yaml", *documents(port, capable=capable))
     await control.start()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(control.stop)
-        await stack.enter_async_context(greeter())
+        await stack.enter_async_context(greeter(port))
         running = []
+        kept: list[Agent] = []
         for name, ip, account in (("greeter", SERVER, "greeter"), ("caller", CLIENT, "caller")):
             proof = await control.proof(shop.NAMESPACE, account)
             places = Places(discovery=("127.0.0.1", control.secure), proof=proof)
-            boot = bootstrap(proxy(name, ip, account), places)
+            boot: dict[str, Any] = bootstrap(proxy(name, ip, account), places)
+            if name in agents:
+                helper = await stack.enter_async_context(
+                    agent(proof, control.secure, directory, seconds=agents[name])
+                )
+                boot = with_agent(boot, helper.socket)
+                kept.append(helper)
             one = await stack.enter_async_context(
                 envoy(boot, directory, name=name, drain_seconds=drain)
             )
             await one.wait_ready()
             running.append(one)
         server, client = running
-        made = Scene(control, client, server)
+        made = Scene(control, client, server, port, agents=kept)
         made.start()
         try:
             yield made

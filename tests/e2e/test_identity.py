@@ -105,3 +105,29 @@ async def test_a_rotation_survives_a_crash(stage: str, tmp_path: Path) -> None:
         await running.some(200)
     assert not running.failures
     assert not running.expired()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("name", ["caller", "greeter"])
+async def test_an_agent_beside_the_proxy_holds_the_key(name: str, tmp_path: Path) -> None:
+    """As Istio's agent does: its key never leaves the machine; the other side has none."""
+    flags = ("--workload-cert-ttl", "8")
+    async with scene(tmp_path, flags=flags, agents={name: 8}) as running:
+        (helper,) = running.agents
+        assert all(mutual(call) for call in await running.some())
+        async with asyncio.timeout(30):
+            while helper.version < 3:
+                await running.some(1)
+        await running.some(50)
+        if name == "caller":
+            await running.look()
+            assert len({call.client for call in running.calls} & set(helper.issued)) >= 2
+        else:
+            ends = {call.server_end for call in running.calls}
+            assert len(ends & set(helper.issued.values())) >= 2
+        # nothing was made for it by the control plane
+        page: Any = await running.control.get("/debug/certs")
+        (own,) = [one for one in page if one["proxy"] == f"{name}.shop"]
+        assert (own["secrets"], "chain" in own) == ("agent", False)
+    assert not running.failures
+    assert all(mutual(call) for call in running.calls)

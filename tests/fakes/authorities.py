@@ -28,6 +28,10 @@ class Moody:
         return self.behind.chain
 
     @property
+    def crossed(self) -> tuple[bytes, ...]:
+        return self.behind.crossed
+
+    @property
     def signer_end(self) -> datetime:
         return self.behind.signer_end
 
