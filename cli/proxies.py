@@ -88,6 +88,8 @@ def _reached(status: dict[str, Any] | None, newest: int) -> str:
 
 
 def _notes(one: dict[str, Any]) -> Iterator[str]:
+    for sentence in one["left_out"]:
+        yield f"{one['proxy']} is not sent: {sentence}"
     for status in one["types"]:
         kind = ABBREVIATIONS.get(status["type"], status["type"])
         for nack in status["nacks"]:

@@ -12,6 +12,7 @@ from controlplane.publication import Publication
 from controlplane.sources.changes import EMPTY_CONFIG, Config
 from controlplane.sources.store import Store
 from controlplane.tasks import Clock
+from controlplane.xds.hub import Seat
 from translators import Memo
 
 # seconds: between two looks at proxies that are awaited, and from an ACK until its workers follow
@@ -145,6 +146,10 @@ class Loop:
             return 0
         self._followed = None
         return self._publication.generation
+
+    def left_out(self, seat: Seat) -> tuple[str, ...]:
+        """What is written for a proxy and not sent to it, as sentences."""
+        return self._publication.left_out(seat)
 
     def verdicts(self) -> dict[Key, tuple[Verdict, ...]]:
         """Everything that is to be said of what is written: of single objects, and of objects

@@ -17,6 +17,7 @@ from controlplane.convergence import (
     Transition,
     World,
     build,
+    left_out,
     own_view,
     place,
     retired,
@@ -132,6 +133,12 @@ class Publication:
         standing = self._places.pop(seat, None)
         if standing is not None:
             self._leave(seat, standing.shared)
+
+    def left_out(self, seat: Seat) -> tuple[str, ...]:
+        """What is written for `seat` and not sent to it, as sentences."""
+        standing = self._places.get(seat)
+        group = self._groups.get(standing.shared) if standing is not None else None
+        return left_out(group.built) if group is not None else ()
 
     def lagging(self, transition: Transition) -> tuple[str, ...]:
         """Connections that have not acknowledged the phase of `transition` yet."""

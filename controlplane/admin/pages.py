@@ -80,7 +80,12 @@ class Pages:
         return _json(_INDEX)
 
     async def _proxies(self, request: web.Request) -> web.Response:
-        return _json([proxy_status(seat, self._hub) for seat in self._seen(request)])
+        return _json(
+            [
+                {**proxy_status(seat, self._hub), "left_out": list(self._loop.left_out(seat))}
+                for seat in self._seen(request)
+            ]
+        )
 
     def _seen(self, request: web.Request) -> Iterator[Seat]:
         """The proxies that the caller may know of."""
@@ -142,6 +147,8 @@ def proxy_status(seat: Seat, hub: Hub) -> dict[str, Any]:
         "proxy": f"{proxy.name}.{proxy.namespace}",
         "type": proxy.type.value,
         "version": proxy.version,
+        "identity": proxy.identity,
+        "secrets": str(proxy.secrets),
         "address": seat.address,
         "since": seat.since.isoformat(),
         "generation": hub.generation_of(seat, seat.snapshot.generation),

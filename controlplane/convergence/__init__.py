@@ -14,6 +14,7 @@ contradictions  policies and rules that will not understand each other
 retention     what is no longer written but still used
 conflicts     several VirtualServices on one host
 scopes        Sidecars and Gateways
+credentials   Secrets that DestinationRules ask for in vain
 secrets       Secrets, and what Gateways ask for in vain
 gateways      Gateways joined: listeners, chains, what is left out
 delivery      which Secrets a router is given
@@ -34,6 +35,7 @@ from controlplane.convergence.grouping import (
     Place,
     Shared,
     build,
+    left_out,
     own_view,
     place,
     retired,
@@ -62,6 +64,7 @@ __all__ = [
     "World",
     "build",
     "converge",
+    "left_out",
     "own_view",
     "place",
     "restore",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from controlplane.convergence import (
     conflicts,
     contradictions,
+    credentials,
     destinations,
     endpoints,
     peers,
@@ -58,6 +59,7 @@ def converge(
     sidecars = scopes.update_sidecars(draft)
     gateways = scopes.update_gateways(draft)
     secrets.update(draft, before.mesh.gateways if gateways is None else gateways)
+    credentials.update(draft)
     base = before.mesh
     if any(host.startswith("*") for _, host in draft.touched_policies):
         base = replace(base, wild_policies=policies.wildcards(draft.policies))

@@ -100,6 +100,11 @@ def own_view(own: Inbound | Serving | None) -> View:
     return EMPTY_VIEW
 
 
+def left_out(built: Built) -> tuple[str, ...]:
+    """What is written for the group and cannot be served: servers whose Secret is missing."""
+    return built.held if isinstance(built, Routed) else ()
+
+
 def retired(built: Built) -> frozenset[str]:
     """Assignments that are only there for proxies that still run a cluster that is gone."""
     upstream = built if isinstance(built, Outbound) else built.outbound

@@ -14,7 +14,7 @@ from examples.demo.checks import Counters
 from examples.demo.fleet import ProxyState, Said
 from examples.demo.ledger import Ledger, Outcome
 from examples.demo.steps import Played
-from examples.demo.trust import Certificate, Rotation
+from examples.demo.trust import Certificate, Rotation, short
 
 WINDOW_SECONDS: Final = 3.0
 TYPES: Final = {

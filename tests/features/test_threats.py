@@ -39,6 +39,7 @@ from tests.features.threats import (
     workload,
 )
 from tests.sds.material import csr
+from translators.bootstrap import Places, Proof, bootstrap
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "threat-model.md"
@@ -82,14 +83,14 @@ async def test_t1_who_has_a_proof_is_nobody_else_on_ads(mesh: Mesh, proof: str) 
 async def test_t2_who_has_a_proof_is_nobody_else_in_a_certificate(mesh: Mesh) -> None:
     pair = await mesh.secure.issuer.make(CART)
     lies = csr(uris=("spiffe://cluster.local/ns/bank/sa/vault",), common_name="istiod")
-    for how in ({"token": mesh.token("shop", "cart")}, {}):
-        shown = None if how else pair
-        made = await sign(secure_channel(mesh, shown), **how)
-        assert made.identity == str(CART)
-        made = await sign(secure_channel(mesh, shown), request=lies, **how)
-        assert made.identity == str(CART)
+    for shown, token in ((None, mesh.token("shop", "cart")), (pair, "")):
+        for request in ("", lies):
+            made = await sign(secure_channel(mesh, shown), token=token, request=request)
+            assert made.identity == str(CART)
         found = await sign(
-            secure_channel(mesh, shown), ImpersonatedIdentity="spiffe://x/ns/bank/sa/vault", **how
+            secure_channel(mesh, shown),
+            token=token,
+            ImpersonatedIdentity="spiffe://cluster.local/ns/bank/sa/vault",
         )
         assert found.status == "UNAUTHENTICATED"
 

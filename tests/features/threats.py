@@ -162,7 +162,8 @@ async def eventually(found: Callable[[], Awaitable[object]], what: str) -> None:
     """Until what is asked for again and again is so."""
     try:
         async with asyncio.timeout(BOUND):
-            while not await found():
+            # each time a connection is made anew: there is no event to await
+            while not await found():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{what}: not within {BOUND} s") from None
@@ -206,13 +207,13 @@ class Plugged:
 
     secure: Secure
     port: int
+    clock: SystemClock
 
     def channel(self, pair: KeyPair | None = None) -> grpc.aio.Channel:
         return channel_to(self.port, self.secure.trust.roots, pair)
 
     def token(self, namespace: str, account: str) -> str:
-        now = SystemClock().now()
-        return self.secure.tokens.issue(namespace, account, seconds=3600, now=now)
+        return self.secure.tokens.issue(namespace, account, seconds=3600, now=self.clock.now())
 
     async def made(self, namespace: str, account: str) -> KeyPair:
         return await self.secure.issuer.make(SpiffeId("cluster.local", namespace, account))
@@ -249,7 +250,7 @@ async def secured(settings: Settings) -> AsyncIterator[Plugged]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = secure.run(group)
-            yield Plugged(secure, port)
+            yield Plugged(secure, port, clock)
             for task in tasks:
                 task.cancel()
     finally:
