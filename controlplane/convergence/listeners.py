@@ -3,6 +3,7 @@ those that a Sidecar binds."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 
 from controlplane.convergence.contributions import Contribution, Viewer
 from controlplane.convergence.egress import allows_any, routed, takes
@@ -52,7 +53,8 @@ def listeners_of(viewer: Viewer, parts: Mapping[ServiceId, Contribution]) -> Map
     if viewer.captured and (
         scope is None or not scope.egress or any(e.port is None for e in scope.egress)
     ):
-        for id, part in parts.items():
+        # of two that want one address the first by name has it, on every replica
+        for id, part in sorted(parts.items(), key=itemgetter(0)):
             for made in _captured(viewer, id, part, allow_any):
                 found.setdefault(made.name, made)
     if viewer.captured:
@@ -143,7 +145,7 @@ def _tcp_of(
 ) -> Listener | None:
     """The listener of a TCP port that the Sidecar opens: to the one service that has the port."""
     assert egress.port is not None
-    for id, part in parts.items():
+    for id, part in sorted(parts.items(), key=itemgetter(0)):
         if part.service is not None and takes(egress, id):
             port = part.service.port(egress.port.number)
             if port is not None and not port.protocol.is_http:

@@ -78,7 +78,7 @@ class Board:
     def _proxies(self) -> Table:
         table = _table(
             *("proxy", "generation", "acknowledged", "held back"),
-            *("retries", "no_cluster", "NACKs", "proven as", "certificate, until"),
+            *("retries", "no_cluster", "NACKs", "proven as", "until (UTC)"),
         )
         certificates = {one.name: one for one in self.certificates}
         for state in self.proxies:
@@ -92,7 +92,7 @@ class Board:
                 str(counted.retries),
                 str(counted.no_cluster),
                 str(counted.rejected),
-                proven.identity.removeprefix("spiffe://"),
+                proven.identity.removeprefix("spiffe://cluster.local/"),
                 until(proven),
             )
         return table
@@ -151,11 +151,10 @@ def trusted(rotation: Rotation) -> str:
 
 
 def until(found: Certificate) -> str:
-    """`3fc05a7e, 21:04:11 UTC`, marked while the proxy has not acknowledged it."""
+    """`21:04:11`, marked while the proxy has not acknowledged it."""
     if found.end is None:
         return found.state
-    late = "" if found.acknowledged else ", not acknowledged"
-    return f"{short(found.fingerprint)}, {found.end:%H:%M:%S} UTC{late}"
+    return f"{found.end:%H:%M:%S}{'' if found.acknowledged else ', not acknowledged'}"
 
 
 def status(ledger: Ledger, flows: Sequence[str], now: float) -> str:

@@ -38,6 +38,36 @@ def test_to_a_file(tmp_path: Path) -> None:
     assert content["node"]["metadata"]["PROXY_CONFIG"]["discoveryAddress"] == "[::1]:15011"
 
 
+def test_with_roots_and_a_token(tmp_path: Path) -> None:
+    path = tmp_path / "cart.json"
+    proof = [
+        "--root-cert",
+        str(tmp_path / "root.pem"),
+        "--token-file",
+        str(tmp_path / "cart.token"),
+    ]
+    arguments = ["--discovery-address", "127.0.0.1:15012", *proof, "-o", str(path)]
+    result = CliRunner().invoke(APP, [*NEEDED, *arguments])
+    assert result.exit_code == 0, result.output
+    content = path.read_text()
+    assert json.loads(content)["node"]["metadata"]["MESHPILOT_SECRETS"] == "ads"
+    for named in ("root.pem", "cart.token", "cart.token.json"):
+        assert str(tmp_path / named) in content
+    secret = json.loads((tmp_path / "cart.token.json").read_text())
+    assert str(tmp_path / "cart.token") in json.dumps(secret)
+
+
+def test_a_token_goes_over_plaintext_to_nobody(tmp_path: Path) -> None:
+    token = ["--token-file", str(tmp_path / "cart.token")]
+    result = CliRunner().invoke(APP, [*NEEDED, *token])
+    assert result.exit_code == 2
+    assert "--token-file" in result.output
+    socket = ["--discovery-address", f"unix:{tmp_path / 'xds.sock'}"]
+    result = CliRunner().invoke(APP, [*NEEDED, *token, *socket])
+    assert result.exit_code == 0, result.output
+    assert str(tmp_path / "xds.sock") in result.output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

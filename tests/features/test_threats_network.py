@@ -128,8 +128,8 @@ async def test_t17_without_proof_the_secure_port_says_nothing(mesh: Mesh) -> Non
         assert await sds.call.code() is grpc.StatusCode.UNAUTHENTICATED
     # and not at all in plaintext
     async with grpc.aio.insecure_channel(f"127.0.0.1:{mesh.secure_port}") as plain:
+        call: Any = plain.unary_unary(f"/{SERVICE}/X")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            call: Any = plain.unary_unary(f"/{SERVICE}/X")
             await call(b"", timeout=BOUND)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 

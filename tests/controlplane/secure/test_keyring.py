@@ -55,7 +55,7 @@ class Ring:
         return self.version(seat)
 
     def secret(self, seat: Seat, name: str) -> Resource | None:
-        return self.keyring.layer(seat).of(SECRET).get(name)
+        return self.keyring.layer(seat).maps.get(SECRET, {}).get(name)
 
     def version(self, seat: Seat) -> str:
         found = self.secret(seat, WORKLOAD)

@@ -8,6 +8,7 @@ from examples.demo.checks import (
     losses,
     plain,
     share,
+    strangers,
     tolerance,
     unaccounted,
 )
@@ -48,6 +49,21 @@ def test_canaries_are_judged_apart_from_the_split() -> None:
 def test_without_a_canary_rule_the_header_means_nothing() -> None:
     seen = answered("v1", 25) + answered("v2", 25, canary=True)
     assert complaints(seen, Expected("r", share=0.5)) == []
+
+
+def test_requests_that_were_not_of_whom_they_should_be_are_named() -> None:
+    callers = {"a": "spiffe://one", "b": "spiffe://two"}
+    seen = [
+        Outcome("a", 0.0, 1.0, caller="spiffe://one"),
+        Outcome("a", 0.0, 1.0, error="gone"),
+        Outcome("c", 0.0, 1.0),
+    ]
+    assert strangers(seen, callers) == []
+    seen += [Outcome("b", 0.0, 1.0), Outcome("b", 0.0, 1.0), Outcome("a", 0.0, 1.0, caller="x")]
+    assert strangers(seen, callers) == [
+        "1 requests of a were of x",
+        "2 requests of b were of nobody that proved itself",
+    ]
 
 
 def test_silence_is_no_success() -> None:

@@ -2,7 +2,7 @@ import time
 from pathlib import Path
 
 from examples.demo.desk import Desk
-from examples.demo.fleet import prepare
+from examples.demo.ground import prepare
 from examples.demo.layout import STORY, Work
 from examples.demo.steps import ROUTES
 

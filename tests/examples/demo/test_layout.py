@@ -31,6 +31,7 @@ def written(path: Path) -> dict[str, object]:
         "namespace": metadata["namespace"],
         "labels": metadata["labels"],
         "ip": pod["status"]["podIP"],
+        "account": pod["spec"]["serviceAccountName"],
     }
 
 
@@ -40,6 +41,7 @@ def laid_out(workload: Workload) -> dict[str, object]:
         "namespace": NAMESPACE,
         "labels": workload.labels,
         "ip": workload.ip,
+        "account": workload.account,
     }
 
 
@@ -63,20 +65,29 @@ def test_ports_are_those_of_the_written_objects() -> None:
     for service in yaml.safe_load_all((CONFIG / "services.yaml").read_text()):
         [port] = service["spec"]["ports"]
         assert (port["port"], port["targetPort"]) == (SERVICE_PORT, POD_PORT)
-    client, greeter = yaml.safe_load_all((CONFIG / "sidecars.yaml").read_text())
+    client, *servers = yaml.safe_load_all((CONFIG / "sidecars.yaml").read_text())
     [egress] = client["spec"]["egress"]
     assert (egress["bind"], egress["port"]["number"]) == CLIENT.entrance
-    [ingress] = greeter["spec"]["ingress"]
-    assert ingress["port"]["number"] == POD_PORT
-    assert ingress["defaultEndpoint"] == f"0.0.0.0:{PROGRAM_PORT}"
+    assert [one["metadata"]["name"] for one in servers] == ["greeter", "web"]
+    for server in servers:
+        [ingress] = server["spec"]["ingress"]
+        assert ingress["port"]["number"] == POD_PORT
+        assert ingress["defaultEndpoint"] == f"0.0.0.0:{PROGRAM_PORT}"
     [server] = yaml.safe_load((CONFIG / "gateway.yaml").read_text())["spec"]["servers"]
     assert (server["bind"], server["port"]["number"]) == INGRESS.entrance
 
 
-def test_a_program_listens_behind_its_sidecar_or_in_its_place() -> None:
+def test_a_program_listens_behind_its_sidecar() -> None:
+    assert GREETER_V1.entrance == (GREETER_V1.ip, POD_PORT)
     assert GREETER_V1.program == (GREETER_V1.ip, PROGRAM_PORT)
-    assert WEB.program == WEB.entrance == (WEB.ip, POD_PORT)
+    assert WEB.program == (WEB.ip, PROGRAM_PORT)
     assert CLIENT.program is None
+
+
+def test_every_workload_says_that_it_takes_mutual_tls_and_who_it_is() -> None:
+    for workload in (*RESIDENTS, NEWCOMER):
+        assert workload.labels["security.istio.io/tlsMode"] == "istio"
+    assert INGRESS.identity == "spiffe://cluster.local/ns/demo/sa/ingress"
 
 
 def test_no_address_is_given_twice_and_all_are_loopback() -> None:

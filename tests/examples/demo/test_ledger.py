@@ -19,3 +19,17 @@ def test_what_started_before_does_not_count_though_it_ended_after() -> None:
         ledger.add(outcome)
     assert ledger.started_since(1.5, "a") == [late]
     assert [o.ended for o in ledger.ended_since(2.0)] == [3.0, 3.0, 2.0]
+
+
+def test_the_certificates_of_each_caller_are_remembered() -> None:
+    ledger = Ledger()
+    for caller, certificate, error in (
+        ("one", "a", ""),
+        ("one", "b", ""),
+        ("one", "b", ""),
+        ("two", "c", ""),
+        ("two", "d", "gone"),
+        ("", "", ""),
+    ):
+        ledger.add(Outcome("f", 0.0, 1.0, caller=caller, certificate=certificate, error=error))
+    assert ledger.certificates == {"one": {"a", "b"}, "two": {"c"}}

@@ -5,7 +5,7 @@ from examples.demo.ledger import Ledger
 from examples.demo.traffic import CANARY_EVERY, Flow, Traffic, request
 from tests.examples.demo.fake_calls import FakeCaller
 
-GOOD = Reply("v1", "pod", "route")
+GOOD = Reply("v1", "pod", "route", "spiffe://me", "ab")
 
 
 async def test_a_request_is_entered_with_its_answer() -> None:
@@ -13,6 +13,7 @@ async def test_a_request_is_entered_with_its_answer() -> None:
     outcome = await request(ledger, "a", FakeCaller(lambda: GOOD), canary=True)
     assert list(ledger.outcomes) == [outcome]
     assert (outcome.version, outcome.pod, outcome.route) == ("v1", "pod", "route")
+    assert (outcome.caller, outcome.certificate) == ("spiffe://me", "ab")
     assert outcome.canary
     assert outcome.started <= outcome.ended
 

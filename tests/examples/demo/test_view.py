@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from io import StringIO
 
 from rich.console import Console
@@ -6,7 +7,17 @@ from examples.demo.checks import Counters
 from examples.demo.fleet import ProxyState, Said
 from examples.demo.ledger import Ledger, Outcome
 from examples.demo.steps import Notes, Played
-from examples.demo.view import Board, acknowledged, line, shares, status, times
+from examples.demo.trust import Certificate, Rotation
+from examples.demo.view import (
+    Board,
+    acknowledged,
+    line,
+    shares,
+    status,
+    times,
+    trusted,
+    until,
+)
 
 
 def played(*problems: str, title: str = "50/50") -> Played:
@@ -54,22 +65,40 @@ def test_shares_and_status_are_of_the_last_seconds() -> None:
     assert shares([]) == ""
 
 
+def test_the_ca_is_told_by_its_stage_its_roots_and_which_of_them_signs() -> None:
+    found = Rotation("TRUSTING", ("0123456789", "abcdefghij"), "0123456789")
+    assert trusted(found) == "CA: TRUSTING; trusted roots 01234567 (signs), abcdefgh"
+
+
+def test_a_certificate_is_told_by_its_end_or_why_there_is_none() -> None:
+    end = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert until(Certificate("a", "x", end=end, acknowledged=True)) == "03:04:05"
+    assert until(Certificate("a", "x", end=end)) == "03:04:05, not acknowledged"
+    assert until(Certificate("a", "x", "Failed")) == "Failed"
+
+
 def test_the_board_shows_flows_proxies_steps_and_complaints() -> None:
     ledger = Ledger()
     ledger.add(Outcome("gRPC", 9.0, 10.0, version="v1", pod="greeter-v1"))
     board = Board(("gRPC",), ledger, "somewhere/config")
     board.proxies = [state(7, 7, 7, 7)]
+    end = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    identity = "spiffe://cluster.local/ns/demo/sa/client"
+    board.certificates = [Certificate("client", identity, end=end, acknowledged=True)]
+    board.rotation = Rotation("SIGNING", ("0123456789", "abcdefghij"), "abcdefghij")
     board.counters = {"client": Counters(retries=3)}
     board.verdicts = [
         Said("VirtualService", "greeter", "error", "WeightSum", "120", "write 100"),
         Said("Service", "web", "info", "Quiet", "never mind", ""),
     ]
     board.played = [played(title=f"step {number}") for number in range(9)]
-    console = Console(width=150, file=StringIO())
+    console = Console(width=170, file=StringIO())
     with console.capture() as capture:
         console.print(board.render(10.5, height=22))
     text = capture.get()
     for part in ("v1 100%", "greeter-v1", "client (sidecar)", "WeightSum", "somewhere/config"):
+        assert part in text
+    for part in ("ns/demo/sa/client", "03:04:05", "CA: SIGNING"):
         assert part in text
     assert "never mind" not in text
     # the last steps are what a low terminal has room for
