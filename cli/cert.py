@@ -190,7 +190,11 @@ def _chain(target: str, address: str) -> tuple[bytes, bytes, tuple[str, ...]]:
         return _read(Path(target)), b"", ()
     from sds.identity import parse
 
-    proxy = _proxy(target, address)
+    try:
+        proxy = _proxy(target, address)
+    except typer.Exit as exit_:
+        # 1 would say that its certificate is bad
+        raise typer.Exit(2) from exit_
     if not proxy.get("chain"):
         _unreadable(f"{target}: {_nothing(proxy)}")
     domains = (parse(proxy["identity"]).trust_domain,)

@@ -26,7 +26,7 @@ from controlplane.convergence import (
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.resources import EMPTY_LAYER, Layer, Resource, Shelf, Snapshot
 from translators import TRANSLATORS, Memo, Translated, translate
-from translators.model import EMPTY_VIEW, Changes, View
+from translators.model import EMPTY_VIEW, Changes, ProxyType, View
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, Packed
 
 _NAMES: Final[Mapping[str, Callable[[Changes], frozenset[str]]]] = {
@@ -206,6 +206,9 @@ class Publication:
             for endpoints in world.mesh.backends.get(service, NO_BACKENDS).ports.values():
                 addresses.update(endpoint.address for endpoint in endpoints)
         found = {seat for address in addresses for seat in self._by_address.get(address, ())}
+        if touched.gateways or touched.workloads:
+            # which Secrets a router may have depends on whom its Gateways select
+            found.update(seat for seat in self._hub if seat.proxy.type is ProxyType.ROUTER)
         if touched.namespaces or touched.workloads:
             names = {(key.namespace, key.name) for key in touched.workloads}
             for seat in self._hub:

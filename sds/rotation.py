@@ -12,6 +12,7 @@ from cryptography import x509
 from sds import stages
 from sds.ca.authority import AuthorityError
 from sds.ca.crossing import MOST, crossed
+from sds.ca.lists import for_proxies
 from sds.ca.material import Material, Reload, Source, name_of
 from sds.ca.rootstate import Journal, Record, RootState
 from sds.secrets import Bundle, encode, fingerprint
@@ -36,6 +37,7 @@ class _View:
     bundle: Bundle
     chain: tuple[bytes, ...]
     crossed: tuple[bytes, ...]
+    revoked: bytes
     crl: bytes
     signer_end: datetime
 
@@ -90,6 +92,10 @@ class RotatingAuthority:
     @property
     def crossed(self) -> tuple[bytes, ...]:
         return self._view.crossed
+
+    @property
+    def revoked(self) -> bytes:
+        return self._view.revoked
 
     @property
     def crl(self) -> bytes:
@@ -160,6 +166,8 @@ class RotatingAuthority:
             self._commit(after, self._records)
             # what had to wait for it need not wait for the next facts
             self._take_up(facts.now)
+        # lists of revoked certificates and vouchers end by themselves
+        self._look()
         return self._view != before
 
     def status(self) -> Status:
@@ -243,9 +251,14 @@ class RotatingAuthority:
             after = rotation
         known = self._records.get(name)
         record = (
-            replace(known, roots=found.roots)
+            replace(known, roots=found.roots, crl=found.crl)
             if known is not None
-            else Record(found.certificate, found.roots, crossed=self._crossed(found, now))
+            else Record(
+                found.certificate,
+                found.roots,
+                crossed=self._crossed(found, now),
+                crl=found.crl,
+            )
         )
         if after == rotation and record == known and found == self._materials.get(name):
             return False
@@ -308,11 +321,15 @@ class RotatingAuthority:
             self._say("keys", "")
         except OSError as error:
             self._say("keys", f"the key of an earlier root cannot be removed: {error}")
+        self._look()
+        return True
+
+    def _look(self) -> None:
+        """Make the view anew, and tell whoever asked if it is another."""
         before, self._view = self._view, self._seen()
         if self._view != before:
             for callback in self._callbacks:
                 callback()
-        return True
 
     def _saved(self, state: RootState) -> bool:
         try:
@@ -331,17 +348,23 @@ class RotatingAuthority:
 
     def _seen(self) -> _View:
         material = self._materials[self._rotation.signer]
-        crl = b"".join(dict.fromkeys(one.crl for one in self._materials.values() if one.crl))
+        records = self._records.values()
+        revoked = b"".join(dict.fromkeys(one.crl for one in records if one.crl))
+        crl, why = for_proxies(
+            revoked, (record.certificate for record in records), now=self._clock()
+        )
+        self._say("revocations", why)
         roots = tuple(root for record in self._records.values() for root in record.roots)
         return _View(
             signer=material.fingerprint,
-            bundle=Bundle(roots, crl),
+            bundle=Bundle(roots, revoked),
             chain=tuple(encode((certificate,)) for certificate in material.chain),
             crossed=tuple(
                 encode((certificate,))
                 for certificate in self._records[material.fingerprint].crossed
                 if certificate.not_valid_after_utc > self._clock()
             ),
+            revoked=revoked,
             crl=crl,
             signer_end=material.end,
         )

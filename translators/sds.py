@@ -32,6 +32,8 @@ def trust(name: str, *, roots: bytes, crl: bytes = b"") -> Packed:
     wire = CertificateValidationContext(trusted_ca=_inline(roots))
     if crl:
         wire.crl.CopyFrom(_inline(crl))
+        # else a list is wanted of each CA up to the root
+        wire.only_verify_leaf_cert_crl = True
     return _packed(Secret(name=name, validation_context=wire))
 
 

@@ -56,7 +56,7 @@ class Guard:
         return guarded
 
     async def _namespace(self, request: web.Request) -> str:
-        if _local(request.remote):
+        if _local(request.remote) and _by_address(request.host):
             return _EVERYTHING
         token = request.headers.get("Authorization", "")
         try:
@@ -72,6 +72,21 @@ class Guard:
         if caller.namespace == self.root_namespace:
             return _EVERYTHING
         return caller.namespace
+
+
+def _by_address(host: str) -> bool:
+    """Whether the caller went to this machine by its address or as localhost: a page in a browser
+    could be led here under a name of somebody else's."""
+    name = host.rpartition(":")[0] if host.count(":") == 1 or "]" in host else host
+    return name in ("localhost", "") or _is_address(name.strip("[]"))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _local(address: str | None) -> bool:

@@ -7,7 +7,13 @@ from controlplane.convergence.contributions import Contribution, Viewer
 from controlplane.convergence.egress import allows_any
 from controlplane.convergence.listeners import listeners_of
 from controlplane.convergence.records import ServiceId
-from controlplane.convergence.tables import hosts_of, patched_hosts, tables_of
+from controlplane.convergence.tables import (
+    Tables,
+    detected,
+    hosts_of,
+    patched_hosts,
+    tables_of,
+)
 from translators.builtin import BLACK_HOLE, PASSTHROUGH
 from translators.model import Assignment, Changes, Cluster, View, VirtualHost
 
@@ -31,11 +37,12 @@ def whole(viewer: Viewer, parts: Parts) -> tuple[View, Hosts]:
     if not viewer.routed:
         return View(clusters=clusters, assignments=assignments), {}
     hosts = hosts_of(viewer, parts)
+    found = {t.name: t for id, part in parts.items() for t in detected(viewer, id, part)}
     view = View(
         clusters=clusters,
         assignments=assignments,
         listeners=listeners_of(viewer, parts),
-        tables=tables_of(viewer, hosts, None, None),
+        tables=dict(sorted({**tables_of(viewer, hosts, None, None), **found}.items())),
     )
     return view, hosts
 
@@ -56,6 +63,8 @@ def patched(
             listeners = listeners_of(viewer, parts)
         if ports:
             tables = tables_of(viewer, hosts, old.tables, ports)
+        if any(b.tables is not a.tables and (b.tables or a.tables) for b, a in full):
+            tables = _with_detected(viewer, tables, pairs)
     view = View(
         clusters=clusters,
         assignments=assignments,
@@ -70,6 +79,18 @@ def patched(
         ),
     )
     return view, hosts
+
+
+def _with_detected(viewer: Viewer, tables: Tables, pairs: Sequence[Pair]) -> Tables:
+    """`tables` with those exchanged that services on ports of a detected protocol have."""
+    found = dict(tables)
+    for before, after in pairs:
+        for name in before.tables if before is not None else ():
+            found.pop(name, None)
+        if after is not None and after.service is not None:
+            id = ServiceId(after.service.hostname, after.service.namespace)
+            found |= {made.name: made for made in detected(viewer, id, after)}
+    return dict(sorted(found.items()))
 
 
 def _differing(old: Mapping[str, V], new: Mapping[str, V]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 is the same object for as long as what it is made of stays, also between groups of clients."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.convergence import mtls, policies, routes
 from controlplane.convergence.hosts import covers, exported
@@ -32,13 +32,15 @@ from translators.model import (
     Labels,
     ObjectRef,
     PeerMode,
+    Protocol,
     Resolution,
     Route,
+    RouteTable,
     SecretSource,
     Service,
     VirtualHost,
 )
-from translators.names import domains, outbound_cluster, virtual_host
+from translators.names import HostTable, domains, outbound_cluster, table, virtual_host
 
 # a host without a service is routed on this port (Istio's rule)
 HTTP_PORT = 80
@@ -61,12 +63,14 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contribution:
-    """What one service adds; `hosts` by the port number of their table."""
+    """What one service adds; `hosts` by the port number of their table, `tables` of ports whose
+    protocol is detected: each has one of its own."""
 
     service: Service | None
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     hosts: Mapping[int, VirtualHost] = field(default_factory=dict)
+    tables: Mapping[str, RouteTable] = field(default_factory=dict)
 
 
 def clusters_of(record: ServiceRecord, policy: HostPolicy, sight: Sight) -> Mapping[str, Cluster]:
@@ -92,6 +96,7 @@ def clusters_of(record: ServiceRecord, policy: HostPolicy, sight: Sight) -> Mapp
                 policy=policy.effective(port.number, subset),
                 service=(service.hostname, service.name, service.namespace),
                 subset=subset.name if subset else "",
+                downstream_protocol=port.protocol is Protocol.DETECTED,
                 source=source,
             )
             made = secured(cluster, sight, host=service.hostname, port=port.number)
@@ -185,8 +190,8 @@ def contribution(world: World, service: ServiceId, viewer: Viewer) -> Contributi
     record = mesh.services.get(service)
     if record is None:
         return None
-    table = policies.effective(mesh, world.options.root_namespace)
-    policy = policies.lookup(table, service, client=viewer.namespace)
+    rulings = policies.effective(mesh, world.options.root_namespace)
+    policy = policies.lookup(rulings, service, client=viewer.namespace)
     clusters = clusters_of(record, policy, sight_of(world, record, policy, viewer))
     assignments = assignments_of(mesh, record, clusters, policy, viewer)
     if not viewer.routed:
@@ -201,7 +206,28 @@ def contribution(world: World, service: ServiceId, viewer: Viewer) -> Contributi
         clusters=clusters,
         assignments=assignments,
         hosts={port: _host(record, port, viewer=viewer, rules=rules) for port in sorted(ports)},
+        tables={
+            made.name: made
+            for port in record.service.ports
+            if port.protocol is Protocol.DETECTED
+            for made in (_table(record, port.number, viewer=viewer, rules=rules),)
+        },
     )
+
+
+def _table(record: ServiceRecord, port: int, *, viewer: Viewer, rules: Rules | None) -> RouteTable:
+    """The routes of a port on which HTTP may be found: whatever host is asked for, it is this."""
+    host = _host(record, port, viewer=viewer, rules=rules)
+    memo = ("table", port, id(host))
+    known = record.tables.get(memo)
+    if known is not None and known[0] is host:
+        return known[1]
+    name = table(HostTable(record.service.hostname, port))
+    made = RouteTable(name, {host.name: replace(host, domains=("*",))})
+    if len(record.tables) >= 64:  # routes of earlier passes
+        record.tables.clear()
+    record.tables[memo] = (host, made)
+    return made
 
 
 def _ports_of(mesh: Mesh, hosts: Iterable[str]) -> set[int]:

@@ -21,12 +21,15 @@ from translators.model import (
 def secrets_of(mesh: Mesh, proxy: Proxy) -> Mapping[str, SecretContent]:
     """What `proxy` is to be given: nothing unless it is a router that has proven who it is, and
     then Secrets of its own namespace only."""
-    namespace = proven_namespace(proxy.namespace, proxy.identity)
-    if not namespace or proxy.type is not ProxyType.ROUTER:
+    if proxy.type is not ProxyType.ROUTER:
+        return {}
+    labels = labels_of(mesh, proxy)
+    namespace = proven_namespace(mesh, proxy, labels)
+    if not namespace:
         return {}
     return {
         name: content
-        for name in dict.fromkeys((*_asked(mesh, labels_of(mesh, proxy)), *_presented(mesh)))
+        for name in dict.fromkeys((*_asked(mesh, labels), *_presented(mesh)))
         if (content := secrets.content(mesh.secrets, name, namespace)) is not None
     }
 

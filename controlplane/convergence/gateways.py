@@ -4,7 +4,7 @@ Servers on one address are one listener. The first decides whether TLS is spoken
 speaks TLS is a chain with a route table of its own, all others share one table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.convergence import secrets
@@ -18,6 +18,7 @@ from translators.model import (
     MatchKind,
     ObjectRef,
     Protocol,
+    Proxy,
     SecretRef,
     SecretSource,
     StringMatch,
@@ -177,8 +178,9 @@ def _held(world: World, routing: Routing, tls: ServerTls) -> str:
         return ""
     if not routing.proven:
         return (
-            "the router has not proven of which namespace it is, so it is given no Secrets; let it "
-            "connect to the secured port"
+            "the router has not proven who it is, or not as a service account of the workloads "
+            "that the Gateway selects, so it is given no Secrets; let it connect to the secured "
+            "port as one of them"
         )
     return "; ".join(why for _, why in secrets.missing(world.mesh.secrets, tls, routing.proven))
 
@@ -256,7 +258,18 @@ def _served(server: Server, bound: list[Rules]) -> Iterator[tuple[str, Rules]]:
                     yield pattern, rules
 
 
-def proven_namespace(namespace: str, identity: str) -> str:
-    """`namespace` where the SPIFFE id `identity` is of it; "" where nothing is proven."""
-    parsed = names.parse_spiffe_id(identity)
-    return namespace if parsed is not None and parsed[1] == namespace else ""
+def proven_namespace(mesh: Mesh, proxy: Proxy, labels: Mapping[str, str]) -> str:
+    """The namespace whose Secrets a router may have: its own, where it has proven that it is of
+    it. That it is a router, and its labels, are its own word: where workloads are known that its
+    Gateways select there, it has to run as one of their service accounts."""
+    parsed = names.parse_spiffe_id(proxy.identity)
+    if parsed is None or parsed[1] != proxy.namespace:
+        return ""
+    selectors = [g.selector for g in mesh.gateways if selects(g.selector, labels)]
+    accounts = {
+        found.service_account
+        for key in (mesh.workload_keys.get(proxy.namespace, ()) if selectors else ())
+        if (found := mesh.workloads.get(key)) is not None
+        and any(selects(selector, found.labels) for selector in selectors)
+    }
+    return proxy.namespace if not accounts or parsed[2] in accounts else ""

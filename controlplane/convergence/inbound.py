@@ -175,6 +175,7 @@ def _cluster(served: Served) -> Cluster:
             discovery=Discovery.ORIGINAL_DST,
             protocol=served.protocol,
             service=served.service,
+            downstream_protocol=served.protocol is Protocol.DETECTED,
             bind_source=INBOUND_SOURCE,
         )
     address, port = served.endpoint
@@ -184,6 +185,7 @@ def _cluster(served: Served) -> Cluster:
         protocol=served.protocol,
         service=served.service,
         endpoints=(Endpoint(address, port),),
+        downstream_protocol=served.protocol is Protocol.DETECTED,
         bind_source="" if address == LOCALHOST else INBOUND_SOURCE,
     )
 
@@ -226,11 +228,17 @@ def _door(inbound: Inbound, served: Served) -> Door:
 
     return Door(
         mode=dict(inbound.modes).get(served.port, inbound.mode),
-        spoken=Spoken.HTTP if served.protocol.is_http else Spoken.TCP,
+        spoken=_spoken(served.protocol),
         port=None if served.bind else served.port,
         name=lambda http: name,
         handler=handler,
     )
+
+
+def _spoken(protocol: Protocol) -> Spoken:
+    if protocol is Protocol.DETECTED:
+        return Spoken.ANY
+    return Spoken.HTTP if protocol.is_http else Spoken.TCP
 
 
 def _passing(mode: PeerMode, port: int | None) -> Door:

@@ -17,10 +17,11 @@ from translators.model import (
     Inspector,
     Listener,
     ObjectRef,
+    Protocol,
     Resolution,
     TcpForward,
 )
-from translators.names import http_stat_prefix, listener, outbound_cluster
+from translators.names import HostTable, http_stat_prefix, listener, outbound_cluster, table
 
 ANY = "0.0.0.0"
 OUTBOUND_PORT = 15001
@@ -78,7 +79,11 @@ def _captured(
             continue
         cluster = outbound_cluster(part.service.hostname, port.number)
         for address in part.service.addresses or (ANY,):
-            yield _tcp(address, port.number, cluster, False, part.service.source)
+            if port.protocol is Protocol.DETECTED:
+                asked = table(HostTable(part.service.hostname, port.number))
+                yield _detecting(address, port.number, cluster, asked, part.service.source)
+            else:
+                yield _tcp(address, port.number, cluster, False, part.service.source)
 
 
 @lru_cache(maxsize=4096)
@@ -115,6 +120,28 @@ def _http(
         default_chain=default,
         bound=bound,
         inspectors=inspectors,
+        detection_timeout=True,
+        source=source,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _detecting(address: str, port: int, cluster: str, routes: str, source: ObjectRef) -> Listener:
+    """Where HTTP is found its requests are routed; all else goes to the service as it is."""
+    handler = HttpConnection(
+        routes, Direction.OUTBOUND, http_stat_prefix(Direction.OUTBOUND, address, port)
+    )
+    match = ChainMatch(transport_protocol="raw_buffer", application_protocols=("http/1.1", "h2c"))
+    rest = FilterChain("", TcpForward(((cluster, 0),), f"{cluster};"), connect_timeout=True)
+    return Listener(
+        name=listener(address, port),
+        address=address,
+        port=port,
+        direction=Direction.OUTBOUND,
+        chains=(FilterChain("", handler, match, connect_timeout=True),),
+        default_chain=rest,
+        bound=False,
+        inspectors=(Inspector.HTTP,),
         detection_timeout=True,
         source=source,
     )

@@ -123,6 +123,7 @@ def _same(old: Contribution | None, new: Contribution) -> Contribution:
         _equal(old.clusters, new.clusters)
         and _equal(old.assignments, new.assignments)
         and _equal(old.hosts, new.hosts)
+        and _equal(old.tables, new.tables)
     ):
         return new
     return old

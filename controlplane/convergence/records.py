@@ -19,6 +19,7 @@ from translators.model import (
     Rewrite,
     Route,
     RouteMatch,
+    RouteTable,
     SecretSource,
     Service,
     TrafficPolicy,
@@ -208,6 +209,9 @@ class ServiceRecord:
     retained: frozenset[int | None] = frozenset()
     clusters: dict[tuple[object, ...], Made] = field(default_factory=dict, repr=False)
     hosts: dict[tuple[object, ...], tuple[object, VirtualHost]] = field(
+        default_factory=dict, repr=False
+    )
+    tables: dict[tuple[object, ...], tuple[VirtualHost, RouteTable]] = field(
         default_factory=dict, repr=False
     )
 

@@ -72,7 +72,7 @@ def routing_of(mesh: Mesh, proxy: Proxy, labels: Mapping[str, str]) -> Routing:
         dns_domain=proxy.dns_domain,
         labels=tuple(sorted(labels.items())),
         ports=tuple(sorted(ports.items())),
-        proven=proven_namespace(proxy.namespace, proxy.identity),
+        proven=proven_namespace(mesh, proxy, labels),
         secrets=proxy.secrets,
     )
 

@@ -1,6 +1,6 @@
 """The route tables of a group of sidecars: one for each port, in a fixed order of hosts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from controlplane.convergence.contributions import Contribution, Viewer
 from controlplane.convergence.egress import allows_any, opened, routed
@@ -51,6 +51,13 @@ def patched_hosts(
                 hosts[host.name] = host
         found[port] = hosts
     return found, frozenset(ports & found.keys())
+
+
+def detected(viewer: Viewer, id: ServiceId, part: Contribution) -> Iterator[RouteTable]:
+    """The tables of ports of a service whose protocol is detected, where some listener asks."""
+    for name, made in part.tables.items():
+        if viewer.captured and routed(viewer.scope, id, int(name.rpartition(":")[2])):
+            yield made
 
 
 def _differ(old: Mapping[int, VirtualHost], new: Mapping[int, VirtualHost], port: int) -> bool:

@@ -34,7 +34,7 @@ NamedProtocol = Annotated[Protocol | None, BeforeValidator(_protocol)]
 
 
 class NamedPort(Strict):
-    """What nobody names a protocol for is TCP, until there is sniffing."""
+    """What nobody names a protocol for is detected."""
 
     number: PortNumber
     name: Filled
@@ -42,7 +42,7 @@ class NamedPort(Strict):
 
     @property
     def protocol(self) -> Protocol:
-        return self.named or Protocol.TCP
+        return self.named or Protocol.DETECTED
 
     def remarks(self) -> Iterator[Problem]:
         if self.named is None:
@@ -80,16 +80,20 @@ class GatewayPort(Strict):
 
 
 class SidecarPort(NamedPort):
-    """Named by number and protocol; the name may be left out."""
+    """Named by number and protocol; the name may be left out. Without a protocol it is TCP."""
 
     name: Text = ""
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.named or Protocol.TCP
 
 
 def unknown_protocol(path: tuple[int | str, ...]) -> Problem:
     return Problem(
         path,
         "ProtocolUnknown",
-        "neither its name nor a protocol says what is spoken, so it is served as TCP",
+        "neither its name nor a protocol says what is spoken, so the first bytes decide",
         'begin the name with the protocol, as in "http-web", or set the protocol',
         severity=Severity.INFO,
     )

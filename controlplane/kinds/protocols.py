@@ -4,7 +4,7 @@ from typing import Final
 
 from translators.model import Protocol
 
-_BY_NAME: Final = {protocol.value.lower(): protocol for protocol in Protocol}
+_BY_NAME: Final = {p.value.lower(): p for p in Protocol if p is not Protocol.DETECTED}
 _KUBERNETES: Final = {
     "kubernetes.io/h2c": Protocol.HTTP2,
     "kubernetes.io/ws": Protocol.HTTP,

@@ -32,7 +32,7 @@ VirtualAddress = Annotated[Text, AfterValidator(_virtual)]
 
 class ServicePort(Lenient):
     """`target_port` is a number or the name of a container port; what nobody names a protocol for
-    is TCP, until there is sniffing."""
+    is detected."""
 
     port: PortNumber
     name: Text = ""
@@ -49,7 +49,7 @@ class ServicePort(Lenient):
 
     @property
     def protocol(self) -> Protocol:
-        return self.named or Protocol.TCP
+        return self.named or Protocol.DETECTED
 
 
 class ServiceSpec(Lenient):

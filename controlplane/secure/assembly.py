@@ -59,7 +59,12 @@ class Secure:
 
         Raises OSError when that cannot be.
         """
-        callers = Proven(self._front, self.attestors, self._metrics)
+        callers = Proven(
+            self._front,
+            self.attestors,
+            self._metrics,
+            socket=self.settings.secure_socket is not None,
+        )
         service = CertificateService(self.issuer, callers=callers, metrics=self._metrics)
         self._port = SecurePort(
             self._front,

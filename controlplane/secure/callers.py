@@ -35,9 +35,11 @@ class Proven:
     connections: Connections
     attestors: Sequence[Attestor]
     metrics: telemetry.Telemetry
+    socket: bool = False  # whether there is a Unix socket: its clients have no name
 
     async def identify(self, peer: str, metadata: Iterable[tuple[str, Any]]) -> SpiffeId | None:
-        if not peer.startswith(_LOCAL) and not self.connections.knows(peer):
+        local = self.socket and peer.startswith(_LOCAL)
+        if not local and not self.connections.knows(peer):
             # somebody on this machine found the inner socket
             raise UnauthenticatedError(f"{peer} did not come through the door")
         certificate, headers = self.connections.certificate(peer), _headers(metadata)

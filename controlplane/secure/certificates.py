@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
+from cryptography import x509
 
 from controlplane import telemetry
 from controlplane.xds.callers import Callers, UnauthenticatedError
@@ -79,7 +80,14 @@ class CertificateService:
             )
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         metrics.issued.inc()
+        self._log.info("certificate_signed", identity=str(caller), **facts(chain[0]))
         return IstioCertificateResponse(cert_chain=chain)
+
+
+def facts(pem: str) -> Mapping[str, str]:
+    """What a log says of a certificate."""
+    leaf = x509.load_pem_x509_certificate(pem.encode())
+    return {"serial": f"{leaf.serial_number:x}", "end": leaf.not_valid_after_utc.isoformat()}
 
 
 def _impersonates(request: IstioCertificateRequest) -> bool:

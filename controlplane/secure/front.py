@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final, cast
 
 from cryptography import x509
 
 from controlplane.settings import host_and_port
+from sds.secrets import load_revocations
 
 # what waits to be read on one side is bounded by what the other side takes
 _HIGH_WATER: Final = 256 * 1024
@@ -31,13 +33,13 @@ _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 class Presented:
     """What the server shows, and whom it believes. PEM.
 
-    `crl` are lists of revoked certificates; where there are any, callers are checked with them.
+    `revoked` are lists of revoked certificates: whoever shows one of these is not let in.
     """
 
     chain: bytes
     key: bytes = field(repr=False)
     roots: bytes
-    crl: bytes = b""
+    revoked: bytes = b""
 
 
 class Front:
@@ -55,10 +57,10 @@ class Front:
         self._most = connections
         self._name = f"meshpilot-{secrets.token_hex(16)}"
         self._certificates: dict[str, bytes | None] = {}
-        self._numbers = 0
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._links: set[_Client] = set()
+        self._revoked: frozenset[tuple[x509.Name, int]] = frozenset()
         self._gone = asyncio.Event()
 
     @property
@@ -101,7 +103,8 @@ class Front:
         connected stay."""
         if self._socket is None:
             return
-        context = server_context(self._presented())
+        presented = self._presented()
+        context, self._revoked = server_context(presented), _serials(presented.revoked)
         before, loop = self._server, asyncio.get_running_loop()
         # a copy of the socket: the kernel's queue of connections stays while servers change
         self._server = await loop.create_server(
@@ -134,6 +137,10 @@ class Front:
 
     # -- for the connections ---------------------------------------------------------------------
 
+    def revokes(self, certificate: bytes) -> bool:
+        found = x509.load_der_x509_certificate(certificate)
+        return bool(self._revoked) and (found.issuer, found.serial_number) in self._revoked
+
     def admit(self, link: "_Client") -> bool:
         if len(self._links) >= self._most:
             return False
@@ -147,8 +154,8 @@ class Front:
 
     async def pass_on(self, link: "_Client", certificate: bytes | None) -> "tuple[str, _Inside]":
         """A connection to the server behind, under a name of its own."""
-        self._numbers += 1
-        own = f"{self._name}-{self._numbers}"
+        # nobody can take the name of a connection that is to come
+        own = f"{self._name}-{secrets.token_hex(8)}"
         name = f"unix-abstract:{own}"
         inside = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         inside.setblocking(False)
@@ -158,7 +165,10 @@ class Front:
             await loop.sock_connect(inside, f"\0{self._name}")
             # known before the first byte goes in
             self._certificates[name] = certificate
-            _, protocol = await loop.create_unix_connection(lambda: _Inside(link), sock=inside)
+            disown = partial(self._certificates.pop, name, None)
+            _, protocol = await loop.create_unix_connection(
+                lambda: _Inside(link, disown), sock=inside
+            )
         except OSError:
             self._certificates.pop(name, None)
             inside.close()
@@ -169,8 +179,9 @@ class Front:
 class _Inside(asyncio.Protocol):
     """The plaintext side of one connection."""
 
-    def __init__(self, client: "_Client") -> None:
+    def __init__(self, client: "_Client", disown: Callable[[], object]) -> None:
         self._client = client
+        self._disown = disown
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,6 +199,8 @@ class _Inside(asyncio.Protocol):
         self._client.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # anybody on this machine can bind the name from now on, while TLS says goodbye for seconds
+        self._disown()
         self._client.end()
 
 
@@ -212,6 +225,9 @@ class _Client(asyncio.Protocol):
             return
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         shown: bytes | None = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        if shown is not None and self._front.revokes(shown):
+            transport.abort()
+            return
         if shown is not None:
             self._end_with(shown)
         # nothing is read before there is a place to put it
@@ -306,11 +322,17 @@ def server_context(presented: Presented) -> ssl.SSLContext:
     context.load_verify_locations(cadata=presented.roots.decode("ascii"))
     with _in_memory(presented.chain + presented.key) as path:
         context.load_cert_chain(path)
-    if presented.crl:
-        with _in_memory(presented.crl) as path:
-            context.load_verify_locations(cafile=path)
-        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
+
+
+def _serials(revoked: bytes) -> frozenset[tuple[x509.Name, int]]:
+    """(issuer, serial number) of everything that is revoked. OpenSSL's own look-up would refuse
+    every certificate of a CA without a list, and all once a list is out of date."""
+    return frozenset(
+        (found.issuer, entry.serial_number)
+        for found in load_revocations(revoked)
+        for entry in found
+    )
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class ServerCertificate:
             chain=self._pair.chain,
             key=self._pair.key,
             roots=self._authority.bundle.pem,
-            crl=self._authority.crl,
+            revoked=self._authority.revoked,
         )
 
     async def start(self) -> None:

@@ -1,6 +1,7 @@
 """Discovery services over gRPC: carry bytes between streams and sessions, decide nothing."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +39,7 @@ SERVED: Final = frozenset(
         "type.googleapis.com/istio.v1.HealthInformation",
     )
 )
+_VERSION: Final = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?(-[a-z]{1,10}(\.\d{1,2})?)?")
 Message: TypeAlias = DeltaDiscoveryRequest | DiscoveryRequest
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, bytes]"
 
@@ -111,6 +113,11 @@ class AdsServer:
         )
 
 
+def _version(text: str) -> str:
+    """A node's version as a label: it is the node's own word, and labels are kept for good."""
+    return text if _VERSION.fullmatch(text) else "unknown"
+
+
 class _DeniedError(Exception):
     """The caller may not have what it asks for."""
 
@@ -182,11 +189,12 @@ class _Stream:
             now=self._server._clock.monotonic(),
         )
         metrics = self._server._metrics
-        metrics.streams.labels(proxy.version or "unknown").inc()
+        version = _version(proxy.version)
+        metrics.streams.labels(version).inc()
         try:
             refused = await self._serve(seat, request)
         finally:
-            metrics.streams.labels(proxy.version or "unknown").dec()
+            metrics.streams.labels(version).dec()
             self._server._hub.leave(seat)
         if refused is not None:
             await self._context.abort(*refused)

@@ -33,7 +33,8 @@ async def who(stage: Stage, notes: Notes) -> None:
         if seen != {flow.through.identity}:
             notes.problems.append(f"{flow.name}: the servers know {sorted(seen)}")
     notes.problems += unproven(await stage.fleet.certificates(), RESIDENTS)
-    notes.facts[:] = [f"{way}: {flow.through.identity}" for way, flow in WAYS.items()]
+    if not notes.problems:
+        notes.facts[:] = [f"{way}: {flow.through.identity}" for way, flow in WAYS.items()]
 
 
 async def strict(stage: Stage, notes: Notes) -> None:
@@ -52,8 +53,7 @@ async def strict(stage: Stage, notes: Notes) -> None:
     if answered:
         notes.problems.append(f"{answered} plaintext calls were answered in spite of STRICT")
     judge(stage, notes, dict.fromkeys(WAYS, began), REPAIRED)
-    error = refused.error if refused is not None else ""
-    notes.facts.append(f"{len(calls)} calls in plaintext refused ({error.partition(':')[0]})")
+    notes.facts.append(f"{len(calls) - answered} calls in plaintext refused")
 
 
 async def permissive(stage: Stage, notes: Notes) -> None:
@@ -71,7 +71,7 @@ async def permissive(stage: Stage, notes: Notes) -> None:
 
 
 async def renewed(stage: Stage, notes: Notes) -> None:
-    """By now every certificate of the start has been replaced, and servers have seen it."""
+    """By now the certificates of the start have been replaced, and servers have seen it."""
     began, seen = time.perf_counter(), stage.ledger.certificates
     await asyncio.sleep(WATCH_SECONDS)
 

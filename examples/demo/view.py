@@ -114,7 +114,7 @@ class Board:
 
 def line(played: Played) -> list[str]:
     """A step as plain lines."""
-    first = f"{mark(played)} {played.title:<28} {times(played)}"
+    first = f"{mark(played)} {played.title:<28} {times(played)}".rstrip()
     second = [
         *played.notes.facts,
         f"{played.sent} requests, {played.failed} failed",

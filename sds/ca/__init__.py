@@ -4,6 +4,7 @@ authority     what everyone above sees, whoever signs
 material      a signing key with its certificate, chain and roots
 selfsigned    a root of our own, made on first start
 plugged       a key that somebody else put there: Istio's `cacerts`, cert-manager's files
+lists         revoked certificates, for proxies
 crossing      a new root, vouched for by the one before
 remote        another server signs
 rootstate     the stage of a rotation, kept on disk

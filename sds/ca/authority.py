@@ -21,7 +21,8 @@ class Authority(Protocol):
     chain       the intermediates of what is signed now, each PEM, without the root
     signer_end  what is signed now does not last longer
     crossed     what signs now, vouched for by roots that were in force before: each PEM
-    crl         revoked certificates, PEM, or empty
+    revoked     lists of revoked certificates, PEM, or empty: all that there are
+    crl         those that proxies can be given (lists)
     """
 
     @property
@@ -35,6 +36,9 @@ class Authority(Protocol):
 
     @property
     def crossed(self) -> tuple[bytes, ...]: ...
+
+    @property
+    def revoked(self) -> bytes: ...
 
     @property
     def crl(self) -> bytes: ...

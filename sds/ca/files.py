@@ -12,7 +12,9 @@ _FILE: Final = 0o600
 
 def private_directory(path: Path) -> None:
     """Make `path` and what is above it; nobody else may look into it."""
-    path.mkdir(mode=_DIRECTORY, parents=True, exist_ok=True)
+    for missing in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        # mkdir's own parents would have the mode that the umask leaves
+        missing.mkdir(mode=_DIRECTORY, exist_ok=True)
     path.chmod(_DIRECTORY)
 
 

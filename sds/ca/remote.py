@@ -51,6 +51,10 @@ class Remote:
         return ()
 
     @property
+    def revoked(self) -> bytes:
+        return self._bundle.revocations
+
+    @property
     def crl(self) -> bytes:
         return self._bundle.revocations
 

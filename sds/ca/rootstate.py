@@ -10,7 +10,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from sds.ca.files import private_directory, replace
-from sds.secrets import SecretError, encode, read_certificates
+from sds.secrets import SecretError, encode, read_certificates, read_revocations
 from sds.stages import Rotation
 
 FILE: Final = "rotation.json"
@@ -28,6 +28,7 @@ class Record:
     end      not before the end of the last certificate that it signed; None: it has signed nothing
     csr_end  the same of those whose keys clients hold
     crossed  the same key in certificates that earlier roots have signed
+    crl      what was revoked of what it signed
     """
 
     certificate: x509.Certificate
@@ -35,6 +36,7 @@ class Record:
     end: datetime | None = None
     csr_end: datetime | None = None
     crossed: tuple[x509.Certificate, ...] = ()
+    crl: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def _encode(state: RootState) -> dict[str, Any]:
                 "end": _text(record.end),
                 "csrEnd": _text(record.csr_end),
                 "crossed": encode(record.crossed).decode(),
+                "crl": record.crl.decode(),
             }
             for name, record in state.records.items()
         },
@@ -115,6 +118,7 @@ def _decode(data: dict[str, Any]) -> RootState:
             end=_time(key["end"]),
             csr_end=_time(key["csrEnd"]),
             crossed=read_certificates(key["crossed"].encode()) if key["crossed"] else (),
+            crl=read_revocations(key["crl"].encode()),
         )
         for name, key in data["keys"].items()
     }

@@ -144,6 +144,7 @@ async def test_a_proxy_without_a_certificate_of_ours(mesh: Mesh) -> None:
 async def test_what_cannot_be_looked_at(mesh: Mesh, files: Path) -> None:
     for arguments, code, said in (
         (("show", "nobody.shop"), 1, 'no connected proxy is called "nobody.shop"'),
+        (("check", "nobody.shop"), 2, 'no connected proxy is called "nobody.shop"'),
         (("show", "127.0.0.1:1"), 2, "no TLS with 127.0.0.1:1"),
         (("show", f"127.0.0.1:{mesh.port}"), 2, "no TLS with"),
         (("show", str(files / "garbage.pem")), 2, "there is no certificate (PEM) in it"),

@@ -229,7 +229,7 @@ def peers(mode: str, **more: Any) -> shop.Document:
 
 @asynccontextmanager
 async def greeter(port: int) -> AsyncIterator[None]:
-    """A gRPC server on this machine that answers with what its sidecar says of the caller's certificate."""
+    """A gRPC server on this machine that answers with what its sidecar says of the caller."""
 
     async def hello(_: bytes, context: Any) -> bytes:
         metadata = dict(context.invocation_metadata())

@@ -36,6 +36,10 @@ class Moody:
         return self.behind.signer_end
 
     @property
+    def revoked(self) -> bytes:
+        return self.behind.revoked
+
+    @property
     def crl(self) -> bytes:
         return self.behind.crl
 

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 from cli import app
 from controlplane.convergence import mtls
 from controlplane.convergence.world import Options
+from controlplane.keeping import Keeping
 from controlplane.secure.keyring import WORKLOAD
 from controlplane.settings import Settings
+from controlplane.sources.lastgood import LastGood
 from sds.rotation import Facts, Stage
 from sds.secrets import KeyPair
 from sds.tokens import LocalTokens
@@ -200,19 +202,22 @@ def test_t39_the_state_directory_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 async def test_t40_no_key_but_the_cas_own_is_on_the_disk(mesh: Mesh, tmp_path: Path) -> None:
-    await mesh.put(
-        keys.tls_secret("cert", keys.pair()),
-        gateway(server("a", mode="SIMPLE", credentialName="cert")),
-    )
+    state, secret = tmp_path / "state", keys.tls_secret("cert", keys.pair())
+    named = gateway(server("a", mode="SIMPLE", credentialName="cert"))
+    await mesh.put(secret, named)
     token = mesh.token(EDGE.namespace)
     async with opened(secure_channel(mesh), agentless(EDGE), token=token) as ads:
         await ads.ask(WORKLOAD, "kubernetes://cert")
         await ads.until(WORKLOAD, "kubernetes://cert")
-    found = {
-        path.name
-        for path in _below(tmp_path / "state")
-        if path.is_file() and b"PRIVATE KEY" in path.read_bytes()
-    }
+    # what is kept of the specs
+    made = Pipeline()
+    before, keeping = made.world, Keeping(LastGood(str(state)))
+    keeping.keep(before, made.put(secret, named))
+    keeping._flush(keeping._take())
+    files = {path.name: path.read_bytes() for path in _below(state) if path.is_file()}
+    assert b"Gateway" in files["lastgood.jsonl"]
+    encoded = secret["data"]["tls.key"].encode()
+    found = {name for name, held in files.items() if b"PRIVATE KEY" in held or encoded in held}
     assert found == {"root-1-key.pem", "token-key.pem"}
 
 

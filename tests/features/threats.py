@@ -63,16 +63,23 @@ def channel_to(
     return grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, (*_OPTIONS, *named))
 
 
-async def impostor(shown: KeyPair, roots: bytes) -> str:
-    """What a client that looks for the control plane finds at a server that shows `shown`."""
-    server = grpc.aio.server()
+@asynccontextmanager
+async def serving(shown: KeyPair) -> AsyncIterator[int]:
+    """The port of somebody who shows `shown`, and serves nothing."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     credentials = grpc.ssl_server_credentials([(shown.key, shown.chain)])
-    port = server.add_secure_port("127.0.0.1:0", credentials)
+    port: int = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     try:
-        return (await sign(channel_to(port, roots, name=NAME))).status
+        yield port
     finally:
         await server.stop(None)
+
+
+async def impostor(shown: KeyPair, roots: bytes) -> str:
+    """What a client that looks for the control plane finds at a server that shows `shown`."""
+    async with serving(shown) as port:
+        return (await sign(channel_to(port, roots, name=NAME))).status
 
 
 async def stream(

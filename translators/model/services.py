@@ -21,6 +21,7 @@ class Protocol(StrEnum):
     MYSQL = "MySQL"
     REDIS = "Redis"
     UDP = "UDP"
+    DETECTED = "UnsupportedProtocol"  # nothing says it: the proxy looks at the first bytes
 
     @property
     def is_http(self) -> bool:

@@ -39,7 +39,7 @@ def test_every_field_is_kept() -> None:
     assert (found.hosts, found.addresses) == (("x.com",), ("10.1.1.1", "10.2.0.0/16"))
     assert not found.external
     assert (first.target_port, first.protocol) == (8080, Protocol.HTTP)
-    assert (second.target_port, second.protocol) == (None, Protocol.TCP)
+    assert (second.target_port, second.protocol) == (None, Protocol.DETECTED)
     assert endpoint.ports == {"http": 8080}
     assert (endpoint.weight, endpoint.locality, endpoint.service_account) == (2, "r/z", "sa")
     assert found.selector is None

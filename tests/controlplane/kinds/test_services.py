@@ -41,7 +41,7 @@ def test_a_service() -> None:
         Protocol.GRPC,
         Protocol.HTTP2,
         Protocol.UDP,
-        Protocol.TCP,
+        Protocol.DETECTED,
     ]
     assert remarks(raw) == [("spec.ports[3]", "ProtocolUnknown")]
 

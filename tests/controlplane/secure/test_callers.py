@@ -1,6 +1,6 @@
 """From a connection and its metadata to an identity."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography import x509
@@ -59,6 +59,9 @@ async def test_by_token() -> None:
     expected = str(SpiffeId("cluster.local", "shop", "cart"))
     assert await case.who(authorization=f"Bearer {case.token}") == expected
     assert await case.who(authorization=f"Bearer {case.token}".encode()) == expected
+    with pytest.raises(UnauthenticatedError, match="through the door"):
+        await case.who("unix:", authorization=f"Bearer {case.token}")
+    case.callers = replace(case.callers, socket=True)
     assert await case.who("unix:", authorization=f"Bearer {case.token}") == expected
 
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from cryptography import x509
 
-from controlplane.secure.front import Front, Presented
+from controlplane.secure.front import Front, Presented, _in_memory
 from controlplane.tasks import SystemClock
 from sds.identity import of_certificate
 from sds.secrets import KeyPair
@@ -184,6 +184,55 @@ async def test_old_versions_of_tls_are_refused() -> None:
 
 def test_no_key_in_its_text() -> None:
     pair = Root.made().server()
-    text = repr(replace(Presented(pair.chain, pair.key, b""), crl=b""))
+    text = repr(replace(Presented(pair.chain, pair.key, b""), revoked=b""))
     assert "PRIVATE" not in text
     assert pair.leaf.not_valid_after_utc > datetime.now(UTC)
+
+
+async def test_the_name_of_a_connection_that_the_server_has_ended_proves_nothing() -> None:
+    """A name in the abstract namespace is anybody's as soon as its socket is closed; TLS may say
+    goodbye for 30 s after that."""
+    root = Root.made()
+    pair = root.server()
+    presented = Presented(pair.chain, pair.key, root.pem)
+    front = Front(lambda: presented, now=SystemClock().now)
+    name = front.backend.removeprefix("unix-abstract:")
+    came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await came.put(writer)
+
+    inner = await asyncio.start_unix_server(accept, f"\0{name}")
+    port = await front.start("127.0.0.1:0")
+    context = ssl.create_default_context(cadata=root.pem.decode())
+    context.check_hostname = False
+    shown = root.pair("shop", "cart")
+    with _in_memory(shown.chain + shown.key) as path:
+        context.load_cert_chain(path)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing)
+    # by hand, so that nobody answers when the other side says goodbye
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            writer.write(outgoing.read())
+            incoming.write(await reader.read(65536))
+    writer.write(outgoing.read())
+    behind = await came.get()
+    (known,) = front._certificates
+    assert front.certificate(known) is not None
+    behind.close()
+    await until(lambda: not _bound(known), "the socket is closed")
+    assert not front.knows(known)
+    assert len(front) == 1  # TLS is not closed yet
+    writer.close()
+    inner.close()
+    await front.stop()
+
+
+def _bound(name: str) -> bool:
+    with open("/proc/net/unix") as sockets:
+        return any(name.removeprefix("unix-abstract:") in line for line in sockets)

@@ -13,8 +13,10 @@ import pytest
 from aiohttp import web
 
 from examples.demo.calls import CallError, GrpcCaller, HttpCaller, Reply
-from examples.demo.greeter import TALLY, Greeter
-from examples.demo.proto.greeter_pb2 import TallyReply, TallyRequest
+from examples.demo.greeter import SAY_HELLO, TALLY, Greeter
+from examples.demo.layout import CLIENT
+from examples.demo.proof import HEADER
+from examples.demo.proto.greeter_pb2 import HelloReply, HelloRequest, TallyReply, TallyRequest
 from examples.demo.web import Web
 
 
@@ -75,18 +77,47 @@ async def test_web_answers_and_counts() -> None:
             assert await response.json() == {"served": 1}
 
 
+async def test_who_called_is_whom_the_sidecar_has_seen() -> None:
+    seen = f"By=spiffe://server;Hash=ab12;URI={CLIENT.identity}"
+    async with (
+        greeter() as address,
+        grpc.aio.insecure_channel(f"{address[0]}:{address[1]}") as channel,
+    ):
+        hello: grpc.aio.UnaryUnaryMultiCallable[HelloRequest, HelloReply] = channel.unary_unary(
+            SAY_HELLO,
+            request_serializer=HelloRequest.SerializeToString,
+            response_deserializer=HelloReply.FromString,
+        )
+        reply = await hello(HelloRequest(name="mesh"), metadata=((HEADER, seen),))
+        assert (reply.caller, reply.certificate) == (CLIENT.identity, "ab12")
+        assert reply.message == f"Hello, {CLIENT.identity}!"
+        stranger = await hello(HelloRequest(name="mesh"))
+        assert (stranger.caller, stranger.message) == ("", "Hello, mesh!")
+    async with serving(Web(version="v1", pod="p").application()) as address:
+        url = f"http://{address[0]}:{address[1]}/hello"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, headers={HEADER: seen}) as response,
+        ):
+            assert response.headers["x-caller"] == CLIENT.identity
+            assert response.headers["x-certificate"] == "ab12"
+            assert await response.text() == f"Hello, {CLIENT.identity}!\n"
+
+
 async def test_headers_tell_the_routes_and_ask_for_the_canary() -> None:
     seen: list[tuple[str, str]] = []
 
     async def hello(request: web.Request) -> web.Response:
         seen.append((request.headers.get("x-canary", ""), request.headers["Host"]))
-        return web.Response(headers={"x-route": "split"})
+        told = {"x-route": "split", "x-caller": CLIENT.identity, "x-certificate": "ab12"}
+        return web.Response(headers=told)
 
     app = web.Application()
     app.router.add_post("/hello", hello)
     async with serving(app) as address:
         caller = HttpCaller(address, "web:18080")
-        assert (await caller.call(canary=True)).route == "split"
+        reply = await caller.call(canary=True)
+        assert reply == Reply("", "", "split", CLIENT.identity, "ab12")
         await caller.call(canary=False)
         await caller.close()
     assert seen == [("yes", "web:18080"), ("", "web:18080")]

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from controlplane.kinds import Object, Refusal, VirtualServiceSpec, decode
-from examples.demo.layout import CONFIG, STORY
-from examples.demo.steps import ROUTES, SUBSETS
+from examples.demo.layout import CLIENT, CONFIG, INGRESS, NAMESPACE, STORY
+from examples.demo.probe import CALLERS
+from examples.demo.steps import PEERS, ROUTES, SUBSETS
 from examples.demo.story import STEPS
 
 FILES = sorted([*CONFIG.glob("*.yaml"), *STORY.glob("*/*.yaml")])
@@ -69,3 +70,19 @@ def test_both_ways_use_the_same_routes() -> None:
 
 def test_only_the_end_of_a_backend_may_make_a_proxy_try_again() -> None:
     assert [step.title for step in STEPS if step.stops] == ["the backend is removed"]
+
+
+def test_strict_is_for_the_whole_namespace_and_not_there_at_the_start() -> None:
+    [found] = documents(STORY / "9-strict" / PEERS)
+    assert found["metadata"]["namespace"] == NAMESPACE
+    assert found["spec"] == {"mtls": {"mode": "STRICT"}}
+    assert not (CONFIG / PEERS).exists()
+
+
+def test_servers_must_know_callers_as_the_envoy_on_their_way() -> None:
+    assert {flow: identity for flow, identity in CALLERS.items() if "sidecar" in flow} == (
+        dict.fromkeys(("gRPC, sidecar", "HTTP, sidecar", "probe, sidecar"), CLIENT.identity)
+    )
+    assert {flow: identity for flow, identity in CALLERS.items() if "ingress" in flow} == (
+        dict.fromkeys(("gRPC, ingress", "HTTP, ingress", "probe, ingress"), INGRESS.identity)
+    )
