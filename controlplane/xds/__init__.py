@@ -10,7 +10,7 @@ selection     which names go in one poll, and in whose company
 refusals, culprits    what a NACK means, and which resource it names
 reports       what a session tells people
 node          Node -> model.Proxy               hub        seats, one value each
-fleet         gates across seats: not before these have acknowledged that
-server        grpc.aio: carries, decides nothing
+callers       who stands behind a stream        grpcserver  one address: limits, handlers
+server        ADS and SDS over grpc.aio: carries, decides nothing
 conversation, contents, client   the ADS debug client
 """

@@ -56,14 +56,6 @@ class Hold:
         return self.until is None or now < self.until
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Names of a type that may not be sent before the gate is released, fleet-wide."""
-
-    type_url: str
-    names: frozenset[str]
-
-
 @dataclass(slots=True)
 class Drain:
     """A listener version that is replaced and may still have connections.
@@ -96,7 +88,6 @@ class Rollout:
     unsent: frozenset[str] = NOTHING
     bare: dict[str, int] = field(default_factory=dict)
     drains: list[Drain] = field(default_factory=list)
-    gates: dict[str, Gate] = field(default_factory=dict)
     before: Mapping[str, str] = field(default_factory=dict)
     claimed: bool = False
     start: float = 0.0
@@ -258,18 +249,12 @@ class Rollout:
         self, ledger: Ledger, name: str, entry: Entry, want: Resource | None, now: float
     ) -> Iterator[Hold]:
         """What holds back `want` as the next value of `name` (None: its removal), in order."""
-        yield from self._gated(ledger.type_url, name)
         if entry.sent and not entry.owed:
             yield from self._in_flight(ledger, name, entry)
         if want is None:
             yield from self._before_removal(ledger, name, entry, now)
         elif ledger.type_url in (LISTENER, ROUTE):
             yield from self._before_use(entry, want, now)
-
-    def _gated(self, type_url: str, name: str) -> Iterator[Hold]:
-        for gate_id, gate in self.gates.items():
-            if gate.type_url == type_url and name in gate.names:
-                yield Hold(f"the gate {gate_id} is not released")
 
     def _in_flight(self, ledger: Ledger, name: str, entry: Entry) -> Iterator[Hold]:
         # the ACK of its assignment proves that a cluster is in force, its own may come late
@@ -297,14 +282,6 @@ class Rollout:
             return
         if entry.since is None:
             entry.since = now
-        gated = frozenset(
-            name
-            for gate in self.gates.values()
-            if gate.type_url in (CLUSTER, ASSIGNMENT)
-            for name in cold.keys() & gate.names
-        )
-        if gated:
-            yield Hold("a fleet gate holds back cluster", gated)
         slow = frozenset(name for name, needs_assignment in cold.items() if needs_assignment)
         wait = self.timing.stage_wait if slow else self.timing.brief_wait
         yield Hold(

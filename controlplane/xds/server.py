@@ -14,7 +14,6 @@ from controlplane import telemetry
 from controlplane.tasks import Clock, spawn
 from controlplane.xds import node
 from controlplane.xds.callers import Anybody, Callers, UnauthenticatedError
-from controlplane.xds.fleet import FleetGates
 from controlplane.xds.grpcserver import GrpcServer, Limits
 from controlplane.xds.hub import Hub, Seat
 from controlplane.xds.reports import Acked, Nacked, Waited, kind, short
@@ -66,7 +65,6 @@ class AdsServer:
         self._metrics = metrics
         self._ready = ready
         self._splices = Splices()
-        self.gates = FleetGates(hub)
         self._log = telemetry.log("ads")
         self._server: GrpcServer | None = None
 
@@ -247,8 +245,7 @@ class _Stream:
                 metrics.removals.labels(name).inc(len(response.removed))
                 # counted first: the answer may be here before the write returns
                 await self._context.write(encoded)
-            deadlines = (seat.session.deadline(), self._server.gates.deadline())
-            deadline = min((at for at in deadlines if at is not None), default=None)
+            deadline = seat.session.deadline()
             try:
                 async with asyncio.timeout(
                     None if deadline is None else max(0.0, deadline - clock.monotonic())
@@ -256,15 +253,6 @@ class _Stream:
                     await self._wake.wait()
             except TimeoutError:
                 pass
-            self._open_gates(clock.monotonic())
-
-    def _open_gates(self, now: float) -> None:
-        for opened in self._server.gates.check(now):
-            if opened.lagging:
-                self._server._metrics.waits.inc()
-                self._server._log.warning(
-                    "wait_ran_out", what=f"fleet gate {opened.id}", why=list(opened.lagging)
-                )
 
     def _report(self, seat: Seat) -> None:
         """Events of the session, into metrics and the log."""

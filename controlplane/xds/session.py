@@ -16,7 +16,7 @@ from controlplane.xds.reports import Acked, Event, SessionStatus
 from controlplane.xds.requests import Request
 from controlplane.xds.resources import EMPTY_SNAPSHOT, Resource, Snapshot
 from controlplane.xds.responses import Response, Splices
-from controlplane.xds.rollout import BEFORE, Gate, Rollout, Timing
+from controlplane.xds.rollout import BEFORE, Rollout, Timing
 from controlplane.xds.selection import Choice, Selection
 from controlplane.xds.standing import type_status
 from controlplane.xds.subscription import WILDCARD_TYPES, delta_subscribe, sotw_subscribe
@@ -98,13 +98,6 @@ class Session:
             ledger.advance(snapshot, changes.get(type_url, NOTHING))
         self._goal = snapshot
         self._now = now
-
-    def hold(self, gate_id: str, type_url: str, names: frozenset[str]) -> None:
-        """Until `release(gate_id)`, send nothing new of these; the caller bounds the time."""
-        self._rollout.gates[gate_id] = Gate(type_url, names)
-
-    def release(self, gate_id: str) -> None:
-        self._rollout.gates.pop(gate_id, None)
 
     # out
 
@@ -211,8 +204,6 @@ class Session:
 
     def _make(self, ledger: Ledger, now: float) -> Iterator[Response]:
         """Responses with what is new or changed."""
-        if self._rollout.gates:
-            ledger.open.unfold()
         if not (ledger.pending or ledger.answer or ledger.open.waiting):
             return
         if self._outstanding(ledger, now):

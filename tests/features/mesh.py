@@ -240,6 +240,8 @@ def _samples(metrics: Telemetry) -> dict[str, int]:
 async def _ended(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()  # what ended before it was told to, had a fault
 
 
 @asynccontextmanager

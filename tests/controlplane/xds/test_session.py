@@ -381,16 +381,6 @@ def test_a_newer_version_waits_for_the_answer_to_the_last() -> None:
     assert play.passes(5.0) == ["SDS +a"]
 
 
-def test_a_gate_holds_names_back_until_it_is_released() -> None:
-    play = running()
-    play.session.hold("roots", ROUTE, frozenset("t"))
-    assert play.becomes(route("t", 2, clusters=("a",))) == []
-    assert play.held_back() == ["RouteConfiguration t: the gate roots is not released"]
-    assert play.passes(1000.0) == []
-    play.session.release("roots")
-    assert play.poll() == ["RDS +t"]
-
-
 # refusals
 
 
