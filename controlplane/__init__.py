@@ -14,6 +14,6 @@ xds           resources, sessions, rollout, seats, the ADS server and its debug 
 tasks         named tasks, backoff, the clock         telemetry   every metric and log field
 
 Imports go down this list: app > admin, keeping > loop > publication, secure > settings, xds,
-sources, convergence > kinds > tasks, telemetry. xds, sources and convergence do not know each other: they
-meet in loop and publication. The translators below know none of this.
+sources, convergence > kinds > tasks, telemetry. xds, sources and convergence do not know each
+other: they meet in loop and publication. The translators and sds below know none of this.
 """
