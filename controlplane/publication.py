@@ -5,7 +5,7 @@ Proxies that see the same share one group: its view is built, translated and com
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from controlplane.convergence import (
     EMPTY_WORLD,
@@ -28,6 +28,8 @@ from controlplane.xds.resources import EMPTY_LAYER, Layer, Resource, Shelf, Snap
 from translators import TRANSLATORS, Memo, Translated, translate
 from translators.model import EMPTY_VIEW, Changes, ProxyType, View
 from translators.wire import ASSIGNMENT, CLUSTER, LISTENER, Packed
+
+K = TypeVar("K")
 
 _NAMES: Final[Mapping[str, Callable[[Changes], frozenset[str]]]] = {
     translator.type_url: translator.changed for translator in TRANSLATORS
@@ -99,6 +101,8 @@ class Publication:
         self._own: dict[int, _Sheet] = {}
         self._places: dict[Seat, Place] = {}
         self._by_address: dict[str, set[Seat]] = {}
+        self._by_name: dict[tuple[str, str], set[Seat]] = {}
+        self._routers: set[Seat] = set()
         self._by_source = False
         self._awaited: tuple[int, set[Seat]] = (0, set())
         self._now = 0.0
@@ -118,6 +122,9 @@ class Publication:
         self._now = now
         for address in seat.proxy.ips:
             self._by_address.setdefault(address, set()).add(seat)
+        self._by_name.setdefault((seat.proxy.namespace, seat.proxy.name), set()).add(seat)
+        if seat.proxy.type is ProxyType.ROUTER:
+            self._routers.add(seat)
         self._secrets.joined(seat)
         if self._started:
             self._seated(seat)
@@ -126,10 +133,9 @@ class Publication:
     def left(self, seat: Seat) -> None:
         self._secrets.left(seat)
         for address in seat.proxy.ips:
-            seats = self._by_address.get(address, set())
-            seats.discard(seat)
-            if not seats:
-                self._by_address.pop(address, None)
+            _removed(self._by_address, address, seat)
+        _removed(self._by_name, (seat.proxy.namespace, seat.proxy.name), seat)
+        self._routers.discard(seat)
         standing = self._places.pop(seat, None)
         if standing is not None:
             self._leave(seat, standing.shared)
@@ -208,13 +214,11 @@ class Publication:
         found = {seat for address in addresses for seat in self._by_address.get(address, ())}
         if touched.gateways or touched.workloads:
             # which Secrets a router may have depends on whom its Gateways select
-            found.update(seat for seat in self._hub if seat.proxy.type is ProxyType.ROUTER)
-        if touched.namespaces or touched.workloads:
-            names = {(key.namespace, key.name) for key in touched.workloads}
-            for seat in self._hub:
-                proxy = seat.proxy
-                if proxy.namespace in touched.namespaces or (proxy.namespace, proxy.name) in names:
-                    found.add(seat)
+            found |= self._routers
+        for key in touched.workloads:
+            found |= self._by_name.get((key.namespace, key.name), set())
+        if touched.namespaces:
+            found.update(s for s in self._hub if s.proxy.namespace in touched.namespaces)
         return found
 
     def _seated(self, seat: Seat) -> None:
@@ -293,6 +297,14 @@ class Publication:
             else:
                 made[name] = self._shelf.resource(item)
         return made
+
+
+def _removed(index: dict[K, set[Seat]], key: K, seat: Seat) -> None:
+    seats = index.get(key)
+    if seats is not None:
+        seats.discard(seat)
+        if not seats:
+            del index[key]
 
 
 def _version(resources: Mapping[str, Resource], name: str) -> str:

@@ -147,8 +147,3 @@ class Telemetry:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
             registry=registry,
         )
-        self.secret_errors = Gauge(
-            "pilot_sds_certificate_errors_total",
-            "Secrets that could not be served.",
-            registry=registry,
-        )

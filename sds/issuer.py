@@ -41,7 +41,8 @@ class Refused(ValueError):  # noqa: N818
 
 
 class SigningFailed(Exception):  # noqa: N818
-    """Nothing could be signed: INTERNAL. The text is for the caller, the cause for the log."""
+    """Nothing could be signed: worth another try. The text is for the caller, the cause for the
+    log."""
 
 
 # what keeps a certificate of our own from being made; trying again may help

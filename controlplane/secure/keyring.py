@@ -25,13 +25,14 @@ from sds.issuer import Issuer, Refused, SigningFailed
 from sds.lifecycle import Alarm, Phase, State, alarm, asked, begin, due, failed, issued, next_at
 from sds.secrets import KeyPair
 from translators import sds
-from translators.model import ProxyType, SecretSource
+from translators.model import ProxyType, SecretContent, SecretSource
 from translators.wire import SECRET
 
 WORKLOAD: Final = "default"
 ROOT: Final = "ROOTCA"
 _REMEMBERED: Final = 10_000  # proxies that are gone, whose certificates wait for them
 _AT_ONCE: Final = 16
+_SPARE: Final = 64
 _LONGEST_SLEEP: Final = 30.0  # so that a clock that jumps is noticed
 
 _Owner = tuple[str, str]  # node id and identity
@@ -73,6 +74,8 @@ class Keyring:
         self._renewed = renewed
         self._holders: OrderedDict[_Owner, _Holder] = OrderedDict()
         self._layers: dict[Seat, Layer] = {}
+        # of routers alone: what they are given, and that as it goes over the wire
+        self._contents: dict[Seat, Mapping[str, SecretContent]] = {}
         self._gateways: dict[Seat, Mapping[str, Resource]] = {}
         self._due: list[tuple[datetime, int, _Owner]] = []
         self._numbers = 0
@@ -101,11 +104,14 @@ class Keyring:
                 self._schedule(owner, holder)
             holder.seats.add(seat)
             self._holders.move_to_end(owner)
-        self._gateways[seat] = self._of_gateways(seat)
+        if seat.proxy.type is ProxyType.ROUTER:
+            self._contents[seat] = {}
+            self._take_over(seat)
         self._layers[seat] = self._made(seat)
 
     def left(self, seat: Seat) -> None:
         self._layers.pop(seat, None)
+        self._contents.pop(seat, None)
         self._gateways.pop(seat, None)
         holder = self._holders.get((seat.proxy.id, seat.proxy.identity))
         if holder is not None:
@@ -127,16 +133,10 @@ class Keyring:
         if not moved:
             return ()
         changed = []
-        for seat in list(self._gateways):
-            found = self._of_gateways(seat)
-            before = self._gateways[seat]
-            if {n: r.version for n, r in found.items()} == {
-                n: r.version for n, r in before.items()
-            }:
-                continue
-            self._gateways[seat] = found
-            self._layers[seat] = self._made(seat)
-            changed.append(seat)
+        for seat in self._contents:
+            if self._take_over(seat):
+                self._layers[seat] = self._made(seat)
+                changed.append(seat)
         return changed
 
     def trust(self) -> Resource:
@@ -167,13 +167,19 @@ class Keyring:
                 found[WORKLOAD] = holder.resource
         return Layer({SECRET: found}) if found else EMPTY_LAYER
 
-    def _of_gateways(self, seat: Seat) -> Mapping[str, Resource]:
-        if seat.proxy.type is not ProxyType.ROUTER:
-            return {}
-        return {
-            name: resource(sds.secret(name, content))
-            for name, content in secrets_of(self._world.mesh, seat.proxy).items()
+    def _take_over(self, seat: Seat) -> bool:
+        """Give a router what its Gateways name now; whether that is something else. Only a Secret
+        that is another one is packed again."""
+        found, before = secrets_of(self._world.mesh, seat.proxy), self._contents[seat]
+        if found == before:
+            return False
+        held = self._gateways.get(seat, {})
+        self._contents[seat] = found
+        self._gateways[seat] = {
+            name: held[name] if before.get(name) == content else resource(sds.secret(name, content))
+            for name, content in found.items()
         }
+        return True
 
     def _roots(self) -> Resource:
         return resource(sds.trust(ROOT, roots=self._authority.bundle.pem, crl=self._authority.crl))
@@ -181,7 +187,7 @@ class Keyring:
     def _trusted(self) -> None:
         """The roots changed: everybody is told."""
         self._trust = self._roots()
-        for seat in list(self._layers):
+        for seat in [s for s in self._layers if s.proxy.secrets is SecretSource.ADS]:
             self._relay(seat)
 
     def _relay(self, seat: Seat) -> None:
@@ -201,6 +207,11 @@ class Keyring:
     def _schedule(self, owner: _Owner, holder: _Holder) -> None:
         self._numbers += 1
         heapq.heappush(self._due, (next_at(holder.state), self._numbers, owner))
+        if len(self._due) > 2 * len(self._holders) + _SPARE:
+            # those of proxies that are forgotten would wait for hours to be looked at
+            owners = enumerate(self._holders.items())
+            self._due = [(next_at(one.state), number, known) for number, (known, one) in owners]
+            heapq.heapify(self._due)
         self._wake.set()
 
     async def run(self) -> None:
